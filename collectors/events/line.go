@@ -17,6 +17,10 @@ type Line struct {
 	Offset int64
 	// Truncated says that the line was longer than limits.line and was cut.
 	Truncated bool
+	// Continues says that the source itself framed the line as a part of the same entry as the line before it in the
+	// batch (a journal entry whose MESSAGE has several lines): the Joiner never begins an event here. The first line of
+	// an entry has it unset and is judged by its text as any other line.
+	Continues bool
 
 	// Meta is what a collector knows beside the text. Nil for plain files. Shared by lines; not to be changed.
 	Meta *Meta
