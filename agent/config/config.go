@@ -9,13 +9,18 @@
 package config
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
+	"github.com/logwright/logwright/agent/cluster"
 	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/agent/model"
 	"github.com/logwright/logwright/agent/notify"
+	"github.com/logwright/logwright/collectors/events"
+	"github.com/logwright/logwright/collectors/file"
+	"github.com/logwright/logwright/collectors/journal"
 )
 
 // ModeObserve is the only mode of this version: everything is watched and diagnosed, nothing is acted on.
@@ -34,8 +39,8 @@ type Config struct {
 	Sources    []Source        `yaml:"sources"`
 	Services   []Service       `yaml:"services"`
 	Triggers   Triggers        `yaml:"triggers"`
-	Clustering Clustering      `yaml:"clustering"`
-	Model      Model           `yaml:"model"`
+	Clustering cluster.Config  `yaml:"clustering"`
+	Model      model.Config    `yaml:"model"`
 	Redact     Redact          `yaml:"redact"`
 	Notify     []notify.Config `yaml:"notify"`
 	Limits     Limits          `yaml:"limits"`
@@ -44,7 +49,9 @@ type Config struct {
 	// Warnings are what Load found worth saying that is no error: a secret in a file that others can read.
 	Warnings []Error `yaml:"-"`
 
-	doc *document
+	file    string
+	at      map[string]place
+	fromEnv map[string]envValue
 }
 
 // The kinds of sources.
@@ -53,14 +60,17 @@ const (
 	KindJournal = "journal"
 )
 
-// Source is one entry of `sources`. Exactly one of File and Journal is set: the one that Kind names.
+// Source is one entry of `sources`. Exactly one of File and Journal is set: the one that Kind names. Their Name and MaxLine are
+// filled in.
 type Source struct {
 	// Name is unique among the sources; cursors are kept under it.
 	Name string `yaml:"name"`
 	// Kind is KindFile or KindJournal.
-	Kind    string   `yaml:"kind"`
-	File    *File    `yaml:"-"`
-	Journal *Journal `yaml:"-"`
+	Kind    string          `yaml:"kind"`
+	File    *file.Config    `yaml:"-"`
+	Journal *journal.Config `yaml:"-"`
+	// Events says how the source's lines are read; its keys belong to sources of kind file. Its limits are filled in.
+	Events events.Config `yaml:"-"`
 }
 
 // Service says which log lines are about one service, where their unit or file's name does not say it.
@@ -132,29 +142,81 @@ func Default() *Config {
 		State:      "/var/lib/logwright",
 		KillSwitch: "/run/logwright/stop",
 		Triggers:   Triggers{Severity: incident.SeverityError, Spike: SpikeAuto, ResolveAfter: 24 * time.Hour},
-		Model:      Model{Provider: "offline", Timeout: 60 * time.Second},
+		Clustering: cluster.Config{MaxClusters: cluster.DefaultMaxClusters},
+		Model:      model.DefaultConfig(),
 		Redact:     Redact{PII: true},
-		Limits:     Limits{Memory: 64 << 20, Store: 1 << 30, Line: 1 << 20, Event: 256 << 10, Clusters: 16384},
+		Limits:     Limits{Memory: 64 << 20, Store: 1 << 30, Line: 1 << 20, Event: 256 << 10, Clusters: cluster.DefaultMaxClusters},
 		Retention:  Retention{Incidents: 90 * 24 * time.Hour, Prompts: 30 * 24 * time.Hour},
 	}
 }
 
-// Load reads the file at path. The error is an *Errors, or one that wraps why the file could not be read.
+// Load reads the file at path. The error is an *Errors, or wraps why the file could not be read.
 func Load(path string, o Options) (*Config, error) {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return Parse(path, data, o)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("configuration: %s is a directory; name the file agent.yaml itself", path)
+	}
+	// One byte more than is taken, so that Parse sees that the file is too large.
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	c, err := Parse(path, data, o)
+	if err != nil {
+		return nil, err
+	}
+	c.Warnings = append(c.Warnings, c.exposed(info.Mode())...)
+	return c, nil
 }
 
 // Parse reads data as Load does; name stands for the file in errors.
 func Parse(name string, data []byte, o Options) (*Config, error) {
-	return nil, errors.New("reading agent.yaml is not written yet")
+	env := o.Env
+	if env == nil {
+		env = os.LookupEnv
+	}
+	d := newDecoder(name, env)
+	root := parseYAML(data, func(at place, message, hint string) { d.bad(at, "", message, hint) })
+	if len(d.errs) > 0 {
+		return nil, d.failed()
+	}
+	c := Default()
+	c.file, c.at, c.fromEnv = name, d.at, d.fromEnv
+	d.decode(root, c)
+	c.resolve()
+	d.check(root, c, o)
+	if len(d.errs) > 0 {
+		return nil, d.failed()
+	}
+	return c, nil
 }
 
-// ServiceOf gives the service of what is read from file (a path, "-" or "journal") and written by unit (a systemd unit from a
-// trusted field, "" where there is none): the operator's match, else the unit without ".service", else the file's stem.
-func (c *Config) ServiceOf(file, unit string) string {
-	return ""
+// resolve fills in what the sections of other packages take from elsewhere in the file.
+func (c *Config) resolve() {
+	c.Clustering.MaxClusters = c.Limits.Clusters
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		s.Events.MaxLine, s.Events.MaxEvent = int(c.Limits.Line), int(c.Limits.Event)
+		if s.File != nil {
+			s.File.Name, s.File.MaxLine = s.Name, int(c.Limits.Line)
+		}
+		if s.Journal != nil {
+			s.Journal.Name, s.Journal.MaxLine = s.Name, int(c.Limits.Line)
+		}
+	}
+}
+
+// Locate gives a Problem found later (a directory that can't be made, a source that can't be opened) its place in the
+// file.
+func (c *Config) Locate(p incident.Problem) Error {
+	at := nearestPlace(c.at, p.Path)
+	return Error{File: c.file, Line: at.line, Column: at.column, Path: p.Path, Message: p.Message, Hint: p.Hint}
 }

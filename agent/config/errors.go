@@ -47,8 +47,17 @@ func (e *Errors) Error() string {
 
 // sort puts the errors in the order of the file and drops doubles.
 func (e *Errors) sort() {
-	slices.SortStableFunc(e.List, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
-	})
+	slices.SortStableFunc(e.List, byPlace)
 	e.List = slices.Compact(e.List)
+}
+
+func byPlace(a, b Error) int {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
+}
+
+// failed gives everything found so far.
+func (d *decoder) failed() error {
+	e := &Errors{List: d.errs}
+	e.sort()
+	return e
 }
