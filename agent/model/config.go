@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"math"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -220,17 +219,6 @@ func (e Endpoint) timeout() time.Duration {
 		return DefaultTimeout
 	}
 	return e.Timeout
-}
-
-// host is for messages.
-func (e Endpoint) host() string {
-	if u, err := url.Parse(e.baseURL()); err == nil {
-		if h, _, err := net.SplitHostPort(u.Host); err == nil && !isLoopback(h) {
-			return h
-		}
-		return u.Host
-	}
-	return ""
 }
 
 // Notices are things an operator should know about a valid configuration, in whole sentences; for the start-up log and

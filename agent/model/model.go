@@ -107,7 +107,7 @@ type Call struct {
 	At time.Time
 	// Purpose, Incident and Service are the request's.
 	Purpose, Incident, Service string
-	// Provider and Model are as configured. Endpoint is scheme, host and path of the URL; it holds no key.
+	// Provider and Model are as configured. Endpoint is the base URL; it holds no key.
 	Provider, Model, Endpoint string
 	// Prompt is what leaves, for a human to read (see Render). Body is the same to the byte, as it goes over the wire.
 	Prompt string
