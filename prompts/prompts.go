@@ -2,11 +2,17 @@
 // for each. It renders and nothing else; agent/model sends, agent/diagnose judges what comes back.
 //
 // Log text is written by strangers. It stands only between fences that are longer than any run of the fence's character
-// in the text, so that nothing inside can end them, and every line inside begins with a number that Logwright gave.
+// in the text, so that nothing inside can end them; each piece of it is one line, with control and invisible characters
+// written out, so that it can't imitate a line of ours; and in the evidence every line begins with Logwright's own id.
+// What a model makes of a line that talks to it is another matter: nothing is ever done because of its words.
+//
+// The form of the answer is said in words as well as in the schema: servers that constrain a model by a grammar do not show
+// it the schema. Claims come first in it, so that a model looks at the lines before it says what they mean.
 package prompts
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/logwright/logwright/agent/incident"
@@ -52,7 +58,7 @@ type EvidenceLine struct {
 	// Source is the file's path, or "journal". Line is the number in it, 0 where it has none.
 	Source string
 	Line   int64
-	// Text is the line itself; quotes are checked against it.
+	// Text is the line itself. The prompt shows Shown(Text); quotes are to be checked against that.
 	Text string
 	// Before says that the line came before the event in the same stream and is not part of the problem itself.
 	Before bool
@@ -68,18 +74,20 @@ type Candidate struct {
 	Confidence float64
 }
 
-// DiagnoseAnswer is what a model answers to Diagnose, as its schema says.
+// DiagnoseAnswer is what a model answers to Diagnose, as its schema says. All of it is text of a stranger.
 type DiagnoseAnswer struct {
-	// Claims come first, so that the model looks at the lines before it says what they mean.
-	Claims             []Claim           `json:"claims"`
-	Unknown            bool              `json:"unknown"`
-	Summary            string            `json:"summary"`
-	RootCause          string            `json:"root_cause"`
-	Category           incident.Category `json:"category"`
-	Culprit            *incident.Culprit `json:"culprit"`
-	FixKind            incident.FixKind  `json:"fix_kind"`
-	NextSteps          []string          `json:"next_steps"`
-	InjectionSuspected bool              `json:"injection_suspected"`
+	Claims []Claim `json:"claims"`
+	// InjectionSuspected says that lines look like an attempt to instruct the model.
+	InjectionSuspected bool `json:"injection_suspected"`
+	// Unknown says that the lines do not determine the cause.
+	Unknown   bool              `json:"unknown"`
+	RootCause string            `json:"root_cause"`
+	Category  incident.Category `json:"category"`
+	// Culprit is nil where the cause lies outside the service's code.
+	Culprit   *incident.Culprit `json:"culprit"`
+	FixKind   incident.FixKind  `json:"fix_kind"`
+	NextSteps []string          `json:"next_steps"`
+	Summary   string            `json:"summary"`
 }
 
 // Claim is one statement and the lines that hold it up.
@@ -94,15 +102,64 @@ type Citation struct {
 	Quote string `json:"quote"`
 }
 
-// Diagnose asks why an incident happens.
-func Diagnose(in DiagnoseInput) Prompt { return Prompt{} }
-
 // RepairInput is what was wrong with an answer.
 type RepairInput struct {
 	// Problems are in Logwright's own words, each one line: `claims[1].evidence[0].quote is not part of E7`.
 	Problems []string
+	// Lines are those whose quotes did not hold, shown once more.
+	Lines []EvidenceLine
+}
+
+// SchemaDiagnose is the name of the schema of DiagnoseAnswer.
+const SchemaDiagnose = "diagnosis"
+
+// maxProblems bounds what an answer is told about at once.
+const maxProblems = 20
+
+// Diagnose asks why an incident happens. The caller bounds how much goes in.
+func Diagnose(in DiagnoseInput) Prompt {
+	texts := []string{in.Template, in.Exception, in.ExceptionMessage}
+	hasBefore := false
+	for _, e := range in.Evidence {
+		texts = append(texts, e.ID, e.Source, e.Text)
+		hasBefore = hasBefore || e.Before
+	}
+	for k, v := range in.Unit {
+		texts = append(texts, k, v)
+	}
+	for _, f := range in.Frames {
+		texts = append(texts, f.File, f.Function)
+	}
+	for _, c := range in.Candidates {
+		texts = append(texts, c.Signature, string(c.Category), c.Summary, c.RootCause)
+	}
+	return Prompt{
+		System: render("diagnose_system.tmpl", nil),
+		User: render("diagnose_user.tmpl", struct {
+			DiagnoseInput
+			Fence     string
+			HasBefore bool
+		}{in, fence(texts), hasBefore}),
+		SchemaName: SchemaDiagnose,
+		Schema:     slices.Clone(diagnoseSchema),
+	}
 }
 
 // RepairAnswer asks the same model once more, as the next message after its own answer. System and Schema are those of the
-// prompt it belongs to; here they are empty.
-func RepairAnswer(in RepairInput) Prompt { return Prompt{} }
+// prompt that it belongs to; here they are empty.
+func RepairAnswer(in RepairInput) Prompt {
+	var texts []string
+	for _, l := range in.Lines {
+		texts = append(texts, l.ID, l.Text)
+	}
+	more := max(0, len(in.Problems)-maxProblems)
+	in.Problems = in.Problems[:len(in.Problems)-more]
+	return Prompt{User: render("repair.tmpl", struct {
+		RepairInput
+		Fence string
+		More  int
+	}{in, fence(texts), more})}
+}
+
+// Shown gives a text of a stranger as a prompt shows it: one line, with what is invisible written out. It is idempotent.
+func Shown(text string) string { return incident.PrintableLine(text) }
