@@ -21,8 +21,8 @@ import (
 var nameText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$`)
 
 // check validates what was decoded and reports it in places of the file. Keys that have an error already are left alone.
-func (d *decoder) check(root *node, c *Config, o Options) {
-	d.problems("", c.basics(root != nil && root.get("version") != nil))
+func (d *decoder) check(c *Config, hasVersion bool, o Options) {
+	d.problems("", c.basics(hasVersion))
 	d.problems("", c.sources(o.Daemon))
 	d.problems("", c.services())
 	d.problems("", c.notifiers())
@@ -48,10 +48,7 @@ func (d *decoder) problems(section string, ps []incident.Problem) {
 		if d.known(p.Path) {
 			continue
 		}
-		at := nearestPlace(d.at, p.Path)
-		d.errs = append(d.errs, Error{
-			File: d.file, Line: at.line, Column: at.column, Path: p.Path, Message: d.hide(p.Path, p.Message), Hint: d.hide(p.Path, p.Hint),
-		})
+		d.add(nearestPlace(d.at, p.Path), p.Path, p.Message, p.Hint)
 	}
 }
 

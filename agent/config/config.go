@@ -188,11 +188,18 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 	if len(d.errs) > 0 {
 		return nil, d.failed()
 	}
+	if root == nil {
+		d.bad(place{1, 1}, "", "the file is empty", "begin with version: 1 and sources; the agent.yaml that comes with Logwright explains every key")
+		return nil, d.failed()
+	}
 	c := Default()
 	c.file, c.at, c.fromEnv = name, d.at, d.fromEnv
 	d.decode(root, c)
+	if d.wrong[""] || d.steps >= maxSteps { // not even a mapping, or not read to its end
+		return nil, d.failed()
+	}
 	c.resolve()
-	d.check(root, c, o)
+	d.check(c, root.get("version") != nil, o)
 	if len(d.errs) > 0 {
 		return nil, d.failed()
 	}

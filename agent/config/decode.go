@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/logwright/logwright/agent/incident"
 )
 
 // decoder fills Go values from the tree and goes on after an error, so that all are reported at once.
@@ -36,16 +38,35 @@ func newDecoder(file string, env func(string) (string, bool)) *decoder {
 	}
 }
 
+// bad reports an error of a key, and that its value is not to be judged any further.
 func (d *decoder) bad(at place, path, message, hint string) {
 	d.wrong[path] = true
-	d.errs = append(d.errs, Error{File: d.file, Line: at.line, Column: at.column, Path: path, Message: message, Hint: hint})
+	d.add(at, path, message, hint)
+}
+
+// add takes an error in. Keys and values of the file may hold anything, and the message goes to a terminal.
+func (d *decoder) add(at place, path, message, hint string) {
+	d.errs = append(d.errs, Error{
+		File: d.file, Line: at.line, Column: at.column,
+		Path: shorten(path), Message: shorten(d.hide(path, message)), Hint: shorten(d.hide(path, hint)),
+	})
+}
+
+// shorten makes a text one printable line of bearable length.
+func shorten(text string) string {
+	const most = 400
+	r := []rune(incident.PrintableLine(text))
+	if len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return string(r)
 }
 
 // step counts the nodes visited. It is false when there were too many, which only nested aliases can bring about.
 func (d *decoder) step(n *node, path string) bool {
 	d.steps++
 	if d.steps == maxSteps || strings.Count(path, ".")+strings.Count(path, "[") > maxDepth {
-		d.bad(n.at, path, "aliases make the file too large when written out", "write the values out, or fewer of them")
+		d.bad(nearestPlace(d.at, path), path, "aliases make the file too large when written out", "write the values out, or fewer of them")
 		d.steps = max(d.steps, maxSteps)
 	}
 	return d.steps < maxSteps
@@ -90,7 +111,7 @@ func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.Struc
 		case encoding.TextUnmarshaler:
 			if d.want(n, path, kindString, "") {
 				if err := p.UnmarshalText([]byte(n.text)); err != nil {
-					d.bad(n.at, path, d.hide(path, err.Error()), nearestSeverity(v, n.text))
+					d.bad(n.at, path, err.Error(), nearestSeverity(v, n.text))
 				}
 			}
 			return
@@ -131,8 +152,11 @@ func (d *decoder) want(n *node, path string, k kind, hint string) bool {
 	if k == kindList && n.kind != kindMapping {
 		hint = `write [a, b], or each entry on a line of its own that begins with "- "`
 	}
+	if k == kindMapping && hint == "" {
+		hint = "write the keys of the section below it, indented, each as key: value"
+	}
 	if k == kindString && (n.kind == kindList || n.kind == kindMapping) {
-		hint = ""
+		hint = "write one value"
 	}
 	d.bad(n.at, path, fmt.Sprintf("this is %s, not %s", n.kind, k), hint)
 	return false
@@ -196,7 +220,7 @@ func (d *decoder) boolean(n *node, path string, v reflect.Value) {
 	case n.kind == kindBool || d.isEnv(path):
 		b, err := strconv.ParseBool(strings.ToLower(n.text))
 		if err != nil {
-			d.bad(n.at, path, d.hide(path, "not true or false"), "write true or false")
+			d.bad(n.at, path, "not true or false", "write true or false")
 			return
 		}
 		v.SetBool(b)
@@ -208,28 +232,28 @@ func (d *decoder) boolean(n *node, path string, v reflect.Value) {
 func (d *decoder) integer(n *node, path string, v reflect.Value, bytes bool) {
 	if bytes {
 		if n.kind != kindNumber && n.kind != kindString {
-			d.bad(n.at, path, fmt.Sprintf("this is %s, not a size", n.kind), "a size looks like 64MiB")
+			d.bad(n.at, path, fmt.Sprintf("this is %s, not a size", n.kind), sizeExample)
 			return
 		}
 		size, hint, err := parseSize(n.text)
 		if err != nil {
-			d.bad(n.at, path, d.hide(path, err.Error()), hint)
+			d.bad(n.at, path, err.Error(), hint)
 			return
 		}
 		v.SetInt(size)
 		return
 	}
 	if n.kind != kindNumber && !d.isEnv(path) {
-		d.want(n, path, kindNumber, "")
+		d.want(n, path, kindNumber, "write a number, without quotes")
 		return
 	}
 	i, err := strconv.ParseInt(strings.ReplaceAll(n.text, "_", ""), 10, v.Type().Bits())
 	if err != nil {
-		d.bad(n.at, path, d.hide(path, n.text+" is not a whole number that fits"), "")
+		d.bad(n.at, path, n.text+" is not a whole number that fits", "write digits only, such as 4096")
 		return
 	}
 	if i < 0 {
-		d.bad(n.at, path, d.hide(path, n.text+" is negative"), "")
+		d.bad(n.at, path, n.text+" is negative", "write a number of 0 or more")
 		return
 	}
 	v.SetInt(i)
@@ -237,15 +261,15 @@ func (d *decoder) integer(n *node, path string, v reflect.Value, bytes bool) {
 
 func (d *decoder) float(n *node, path string, v reflect.Value) {
 	if n.kind != kindNumber && !d.isEnv(path) {
-		d.want(n, path, kindNumber, "")
+		d.want(n, path, kindNumber, "write a number, without quotes")
 		return
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(n.text, "_", ""), 64)
 	switch {
 	case err != nil || f != f || f-f != 0: // not a number, or infinite
-		d.bad(n.at, path, d.hide(path, n.text+" is not a number"), "")
+		d.bad(n.at, path, n.text+" is not a number", "write a number such as 5 or 0.5")
 	case f < 0:
-		d.bad(n.at, path, d.hide(path, n.text+" is negative"), "")
+		d.bad(n.at, path, n.text+" is negative", "write a number of 0 or more")
 	default:
 		v.SetFloat(f)
 	}
@@ -262,7 +286,7 @@ func (d *decoder) duration(n *node, path string, v *time.Duration) {
 		return
 	case kindString:
 	default:
-		d.bad(n.at, path, fmt.Sprintf("this is %s, not a duration", n.kind), "a duration looks like 30s, 10m, 24h or 90d")
+		d.bad(n.at, path, fmt.Sprintf("this is %s, not a duration", n.kind), durationExample)
 		return
 	}
 	if n.text == "" {
@@ -271,7 +295,7 @@ func (d *decoder) duration(n *node, path string, v *time.Duration) {
 	}
 	t, err := parseDuration(n.text)
 	if err != nil {
-		d.bad(n.at, path, d.hide(path, err.Error()), "")
+		d.bad(n.at, path, err.Error(), durationExample)
 		return
 	}
 	*v = t

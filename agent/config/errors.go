@@ -34,13 +34,23 @@ func (e Error) Error() string {
 }
 
 // Errors is everything that is wrong with one file, in the order of the file.
-type Errors struct{ List []Error }
+type Errors struct {
+	List []Error
+	// More counts errors beyond the first maxErrors; they are left out.
+	More int
+}
+
+// maxErrors is how many are listed. Who has more has the wrong file.
+const maxErrors = 200
 
 // Error gives one Error a line, hints indented below.
 func (e *Errors) Error() string {
 	lines := make([]string, len(e.List))
 	for i, err := range e.List {
 		lines[i] = err.Error()
+	}
+	if e.More > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more errors", e.More))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -49,6 +59,9 @@ func (e *Errors) Error() string {
 func (e *Errors) sort() {
 	slices.SortStableFunc(e.List, byPlace)
 	e.List = slices.Compact(e.List)
+	if more := len(e.List) - maxErrors; more > 0 {
+		e.List, e.More = e.List[:maxErrors], more
+	}
 }
 
 func byPlace(a, b Error) int {

@@ -54,9 +54,6 @@ func journalDefault() *journal.Config {
 }
 
 func (d *decoder) decode(root *node, c *Config) {
-	if root == nil {
-		root = &node{kind: kindMapping, at: place{1, 1}}
-	}
 	d.at[""] = place{1, 1}
 	d.off = func(path string) bool {
 		return strings.HasPrefix(path, "model.") && c.Model.Offline() && path != "model.provider"
@@ -118,15 +115,17 @@ func (d *decoder) unknownHint(path, key string, known []string) string {
 			elsewhere = append(elsewhere, parent)
 		}
 	}
-	if len(elsewhere) == 1 {
-		switch where := elsewhere[0]; {
-		case where == "":
-			return key + " stands at the top of the file; check the indentation"
-		case where == "sources[]" && strings.HasPrefix(path, "sources["):
-			return key + " belongs to a source of the other kind"
-		default:
-			return fmt.Sprintf("%s belongs below %s; check the indentation", key, strings.TrimSuffix(where, "[]"))
+	if slices.Contains(elsewhere, "") {
+		return key + " stands at the top of the file; check the indentation"
+	}
+	if strings.HasPrefix(path, "sources[") && slices.Contains(elsewhere, "sources[]") {
+		return key + " belongs to a source of the other kind"
+	}
+	if len(elsewhere) > 0 && len(elsewhere) <= 3 {
+		for i, e := range elsewhere {
+			elsewhere[i] = strings.ReplaceAll(e, "[]", "")
 		}
+		return fmt.Sprintf("%s belongs below %s; check the indentation", key, strings.Join(elsewhere, " or "))
 	}
 	return "known here: " + strings.Join(known, ", ")
 }

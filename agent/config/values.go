@@ -9,6 +9,12 @@ import (
 	"time"
 )
 
+// What to write, as hints say it.
+const (
+	durationExample = "a duration looks like 30s, 10m, 24h or 90d"
+	sizeExample     = "a size looks like 64MiB"
+)
+
 const day = 24 * time.Hour
 
 var durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h|d|w)`)
@@ -20,6 +26,7 @@ var durationUnits = map[string]time.Duration{
 
 // parseDuration reads "60s", "1h30m", "90d". It is stricter than time.ParseDuration (no sign) and knows days and weeks.
 func parseDuration(text string) (time.Duration, error) {
+	const not = "%q is not a duration"
 	if text == "0" {
 		return 0, nil
 	}
@@ -28,20 +35,20 @@ func parseDuration(text string) (time.Duration, error) {
 	for rest != "" {
 		m := durationPart.FindStringSubmatch(rest)
 		if m == nil {
-			return 0, fmt.Errorf("not a duration: one looks like 30s, 10m, 24h or 90d")
+			return 0, fmt.Errorf(not, text)
 		}
 		n, err := strconv.ParseFloat(m[1], 64)
 		if err != nil {
-			return 0, fmt.Errorf("not a duration: %s is too large", m[1])
+			return 0, fmt.Errorf(not, text)
 		}
 		sum += n * float64(durationUnits[m[2]])
 		rest = rest[len(m[0]):]
 	}
 	if text == "" {
-		return 0, fmt.Errorf("not a duration: one looks like 30s, 10m, 24h or 90d")
+		return 0, fmt.Errorf(not, text)
 	}
 	if sum >= math.MaxInt64 {
-		return 0, fmt.Errorf("the duration is too long: 292 years is the most")
+		return 0, fmt.Errorf("%q is too long", text)
 	}
 	return time.Duration(math.Round(sum)), nil
 }
@@ -71,11 +78,11 @@ var sizeUnits = []string{"B", "KiB", "MiB", "GiB", "TiB"}
 func parseSize(text string) (n int64, hint string, err error) {
 	m := sizeText.FindStringSubmatch(text)
 	if m == nil {
-		return 0, "", fmt.Errorf("not a size: one looks like 64MiB")
+		return 0, sizeExample, fmt.Errorf("%q is not a size", text)
 	}
 	f, err := strconv.ParseFloat(m[1], 64)
 	if err != nil {
-		return 0, "", fmt.Errorf("not a size: %s is too large", m[1])
+		return 0, sizeExample, fmt.Errorf("%q is not a size", text)
 	}
 	unit := 1.0
 	if m[2] != "" {
@@ -88,11 +95,11 @@ func parseSize(text string) (n int64, hint string, err error) {
 			unit *= 1024
 		}
 		if !found {
-			return 0, sizeHint(m[1], m[2]), fmt.Errorf("%s is no unit of size (%s)", m[2], strings.Join(sizeUnits, ", "))
+			return 0, sizeHint(m[1], m[2]), fmt.Errorf("%q is not a size: %s is no unit (%s)", text, m[2], strings.Join(sizeUnits, ", "))
 		}
 	}
 	if f*unit >= math.MaxInt64 {
-		return 0, "", fmt.Errorf("the size is too large")
+		return 0, sizeExample, fmt.Errorf("%q is too large", text)
 	}
 	return int64(math.Round(f * unit)), "", nil
 }
@@ -103,7 +110,7 @@ func sizeHint(number, unit string) string {
 			return fmt.Sprintf("write %s%s; units count by 1024", number, u)
 		}
 	}
-	return ""
+	return sizeExample
 }
 
 // formatSize is the reverse, in the largest unit that fits.

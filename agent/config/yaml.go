@@ -20,7 +20,8 @@ import (
 
 const (
 	maxBytes = 1 << 20 // of a file
-	maxKeys  = 20000   // the parser is quadratic in the keys of one mapping: this many take it two seconds
+	maxKeys  = 20000   // and list entries: the parser is quadratic in those of one collection, and takes two seconds for so many
+	maxNames = 1000    // anchors and aliases, in which it is quadratic too
 	maxDepth = 64      // of nested flow collections and of what the decoder follows
 	maxDash  = 256     // the column a block list may begin at: "- - - -" nests without end on one line
 	maxSteps = 200000  // nodes visited while decoding, aliases counted each time
@@ -83,7 +84,7 @@ type report func(at place, message, hint string)
 // parseYAML gives the tree of the only document in data; nil where it is empty or can't be read, which report then knows.
 func parseYAML(data []byte, bad report) *node {
 	if len(data) > maxBytes {
-		bad(place{1, 1}, fmt.Sprintf("the file has %d bytes; more than %d are not read", len(data), maxBytes), "")
+		bad(place{1, 1}, fmt.Sprintf("the file has %d bytes; more than %d are not read", len(data), maxBytes), "the whole of agent.yaml is rarely more than a few hundred lines")
 		return nil
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
@@ -100,7 +101,7 @@ func parseYAML(data []byte, bad report) *node {
 		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 			at, message = placeOf(syntax.Token), syntax.Message
 		}
-		bad(at, message, syntaxHint(message))
+		bad(at, strings.ReplaceAll(message, "'\t'", `"\t" (a tab)`), syntaxHint(message))
 		return nil
 	}
 	var root *node
@@ -113,7 +114,8 @@ func parseYAML(data []byte, bad report) *node {
 			continue
 		}
 		if root != nil {
-			bad(placeOf(doc.Body.GetToken()), "a second document begins here",
+			quiet := tree{bad: func(place, string, string) {}, anchors: map[string]*node{}}
+			bad(quiet.node(doc.Body, 0).at, "a second document begins here",
 				"agent.yaml is one document: remove the line that is --- and what does not belong")
 			continue
 		}
@@ -146,7 +148,7 @@ func checkText(text string, bad report) bool {
 
 // checkTokens bounds nesting and size before the parser recurses, and refuses the parts of YAML that have no use here.
 func checkTokens(tokens token.Tokens, bad report) bool {
-	depth, keys := 0, 0
+	depth, keys, names := 0, 0, 0
 	for _, t := range tokens {
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
@@ -161,14 +163,18 @@ func checkTokens(tokens token.Tokens, bad report) bool {
 		case token.TagType:
 			bad(placeOf(t), "YAML tags are not taken", fmt.Sprintf("remove %s; put a text that looks like a number in quotes", t.Value))
 			return false
+		case token.AnchorType, token.AliasType:
+			names++
 		case token.SequenceEntryType:
+			keys++
 			if depth == 0 && t.Position.Column > maxDash {
-				bad(placeOf(t), fmt.Sprintf("a list begins beyond column %d", maxDash), "")
+				bad(placeOf(t), fmt.Sprintf("a list begins beyond column %d", maxDash), "indent by two spaces")
 				return false
 			}
 		}
-		if depth > maxDepth || keys > maxKeys {
-			bad(placeOf(t), fmt.Sprintf("the file is nested deeper than %d or has more than %d keys", maxDepth, maxKeys), "")
+		if depth > maxDepth || keys > maxKeys || names > maxNames {
+			bad(placeOf(t), fmt.Sprintf("the file is nested deeper than %d, or has more than %d keys and entries or %d anchors and aliases",
+				maxDepth, maxKeys, maxNames), "agent.yaml needs none of these")
 			return false
 		}
 	}
@@ -198,7 +204,7 @@ func syntaxHint(message string) string {
 	case strings.Contains(message, "not allowed in this context"):
 		return "check the indentation: keys of one section begin in the same column"
 	}
-	return ""
+	return "check brackets, quotes and indentation here and in the line above"
 }
 
 func placeOf(t *token.Token) place {
@@ -221,7 +227,7 @@ func (t *tree) node(n ast.Node, depth int) *node {
 	}
 	out := &node{at: placeOf(n.GetToken())}
 	if depth > maxDash+maxDepth {
-		t.bad(out.at, "the file is nested too deep", "")
+		t.bad(out.at, "the file is nested too deep", "agent.yaml needs no more than a few levels")
 		return out
 	}
 	switch n := n.(type) {
@@ -242,7 +248,12 @@ func (t *tree) node(n ast.Node, depth int) *node {
 	case *ast.SequenceNode:
 		out.kind = kindList
 		for _, v := range n.Values {
-			out.items = append(out.items, t.node(v, depth+1))
+			item := t.node(v, depth+1)
+			if _, block := v.(*ast.MappingNode); block && !n.IsFlowStyle && item.kind == kindMapping && item.at.column <= out.at.column {
+				// The parser takes a "-" with nothing behind it for the parent of the keys that follow.
+				t.bad(item.at, `this key stands no deeper than the "-" above it`, `fill the entry in behind the "-", or remove the "-"`)
+			}
+			out.items = append(out.items, item)
 		}
 	case *ast.MappingNode:
 		out.kind = kindMapping
@@ -271,7 +282,7 @@ func (t *tree) node(n ast.Node, depth int) *node {
 		}
 		t.bad(out.at, fmt.Sprintf("*%s names no anchor that stands before it", name), fmt.Sprintf("write &%s before the value that is meant", name))
 	default:
-		t.bad(out.at, "this part of YAML is not taken here", "")
+		t.bad(out.at, "this part of YAML is not taken here", "write key: value, lists and plain values only")
 	}
 	return out
 }
