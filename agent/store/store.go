@@ -1,19 +1,33 @@
 // Package store keeps what Logwright knows: where each stream was left, clusters and their counts, incidents, the model's
 // ledger, the outbox of notifications, and the audit. It is one SQLite database in a directory of its own.
+//
+// # What holds
+//
+// Everything that one step changes goes into one Update, and is kept as a whole or not at all, whenever the process is
+// killed. That is what makes counts exact: the position of a stream and the counts of the lines before it are one write.
+//
+// The database is the only memory: nothing is cached that another process (a command on the same host) could change.
+//
+// # How
+//
+// One connection writes, by BEGIN IMMEDIATE, so a transaction never finds half-way that another was faster; a few others
+// read, and are never in the way of the writer (WAL). An Update survives the death of the process when it returns; with
+// synchronous=NORMAL a power cut may take back the last few, all of each, and lines are then read once more. Where something
+// is about to leave the host (a model call, a delivery) UpdateDurable waits for the disk first.
 package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-	"iter"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
-	"github.com/logwright/logwright/agent/incident"
+	sqlite3 "modernc.org/sqlite/lib"
 )
-
-// errUnfinished is what calls return that are not built yet.
-var errUnfinished = errors.New("store: not built yet")
 
 // Options tune a Store. The zero Options are usable.
 type Options struct {
@@ -28,228 +42,208 @@ type Options struct {
 }
 
 // Store is an open database. It is safe for concurrent use, also by several processes at once.
-type Store struct{}
+type Store struct {
+	path     string
+	uid, gid int
+	max      int64
+	now      func() time.Time
+	log      *slog.Logger
+	readOnly bool
+
+	read *sql.DB
+
+	// turn is held by who writes. w and lock are its holder's to touch; w is nil after a connection went bad.
+	turn   chan struct{}
+	w      *writer
+	lock   *os.File
+	closed bool
+}
 
 // Open opens the database in dir, makes it where there is none, and brings its schema up to date.
-func Open(ctx context.Context, dir string, o Options) (*Store, error) { return nil, errUnfinished }
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	s := &Store{max: o.MaxBytes, now: o.Now, log: o.Logger, readOnly: o.ReadOnly, turn: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	s.path = filepath.Join(dir, dbName)
+	s.uid, s.gid, err = prepareDir(dir, o.ReadOnly, func(msg string) { s.log.Warn(msg) })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepareFiles(); err != nil {
+		return nil, err
+	}
+	list, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.connect(ctx, list); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) prepareFiles() error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		exists, err := checkFile(s.path+suffix, s.uid)
+		if err != nil {
+			return err
+		}
+		if suffix == "" && !exists {
+			if s.readOnly {
+				return fmt.Errorf("%w in %s: `logwright run` makes it; or name another directory with --state", ErrNoState, filepath.Dir(s.path))
+			}
+			if err := makeFile(s.path, s.uid, s.gid); err != nil {
+				return fmt.Errorf("making the database: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) connect(ctx context.Context, list []string) error {
+	read, err := sql.Open("sqlite", dsn(s.path, true))
+	if err != nil {
+		return err
+	}
+	read.SetMaxOpenConns(4)
+	read.SetMaxIdleConns(1)
+	s.read = read
+	if !s.readOnly {
+		if s.w, err = s.openWriter(ctx); err != nil {
+			return err
+		}
+		return s.migrate(ctx, s.w, list)
+	}
+	v, fresh, err := s.version(ctx, read)
+	switch {
+	case err != nil:
+		return err
+	case fresh:
+		return fmt.Errorf("%w in %s: `logwright run` makes it; or name another directory with --state", ErrNoState, filepath.Dir(s.path))
+	case v > len(list):
+		return s.newer(v, len(list))
+	case v < len(list):
+		return fmt.Errorf("%w: %s has schema %d and this Logwright reads %d; start the daemon once with it, that brings it up to date", ErrOlder, s.path, v, len(list))
+	}
+	return nil
+}
+
+// openWriter opens the writing connection and has SQLite itself hold limits.store. The log beside the database is bounded
+// by its own settings and comes out of the same allowance.
+func (s *Store) openWriter(ctx context.Context) (*writer, error) {
+	w, err := openWriter(ctx, s.path)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	if s.max > 0 {
+		pages := max((s.max-min(s.max/8, 8<<20))/4096, 64)
+		if err := drain(ctx, w.conn, fmt.Sprintf("PRAGMA max_page_count=%d", pages)); err != nil {
+			return nil, errors.Join(s.explain(err), w.close())
+		}
+	}
+	return w, nil
+}
 
 // Lock makes this process the one daemon of the state directory, until Close. Another daemon's Lock gives ErrLocked;
 // other processes may still open, read and Update. What a daemon that died left behind is settled here: deliveries and
 // model calls begun without a result are marked as of unknown outcome.
-func (s *Store) Lock(ctx context.Context) error { return errUnfinished }
-
-// Close ends all use and releases the lock.
-func (s *Store) Close() error { return errUnfinished }
-
-// Update runs fn in one transaction: all of it is kept or nothing, whatever happens to the process. Updates of one process
-// run one after the other; another process's are waited for. fn may be called again, so it must not change anything but
-// tx and variables it sets anew each time. An error or panic of fn rolls back. A failed statement rolls back even if fn
-// returns nil.
-func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error { return errUnfinished }
-
-// UpdateDurable is Update that returns only when the disk has it (an Update survives the death of the process at once, but
-// the machine's only after a moment). For intents: what must be known before something leaves the host.
-func (s *Store) UpdateDurable(ctx context.Context, fn func(tx *Tx) error) error { return errUnfinished }
-
-// Tx is one transaction of Update. It must not be used after fn returned, nor from several goroutines.
-type Tx struct{}
-
-// SaveStream sets where a stream stands.
-func (tx *Tx) SaveStream(s Stream) error { return errUnfinished }
-
-// ForgetStream drops a stream; no error where there is none.
-func (tx *Tx) ForgetStream(source, id string) error { return errUnfinished }
-
-// SaveClusters keeps the clusterer's memory. A cluster that became an alias gives its counts, minutes and samples to its
-// root, once.
-func (tx *Tx) SaveClusters(cs []ClusterMemory) error { return errUnfinished }
-
-// AddCounts adds to a cluster (to its root where it is an alias).
-func (tx *Tx) AddCounts(c Counts) error { return errUnfinished }
-
-// AddSample keeps a sample as evidence of the cluster's current episode: the first three and the last three stay, with
-// very long texts cut.
-func (tx *Tx) AddSample(s incident.Sample) error { return errUnfinished }
-
-// AddGap records input that may have been missed.
-func (tx *Tx) AddGap(g incident.Gap) error { return errUnfinished }
-
-// AddRelease records a release marker; the same one twice is kept once.
-func (tx *Tx) AddRelease(r incident.Release) error { return errUnfinished }
-
-// LatestEpisode gives the incident that stands for a cluster now: an unfinished one (open or diagnosed) where there is
-// one, else the one opened last; nil where there is none. Aliases are followed. Without Samples.
-func (tx *Tx) LatestEpisode(cluster string) (*incident.Incident, error) { return nil, errUnfinished }
-
-// NextEpisode gives the number a new episode of cluster gets. The cluster's root is what the incident's id begins with.
-func (tx *Tx) NextEpisode(cluster string) (root string, episode int, err error) {
-	return "", 0, errUnfinished
+func (s *Store) Lock(ctx context.Context) error {
+	if s.readOnly {
+		return errReadOnly
+	}
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	if s.lock != nil {
+		<-s.turn
+		return nil
+	}
+	f, err := lockFile(filepath.Join(filepath.Dir(s.path), lockName), s.uid, s.gid)
+	if err == nil {
+		s.lock = f
+	}
+	<-s.turn
+	if err != nil {
+		return err
+	}
+	return s.UpdateDurable(ctx, func(tx *Tx) error {
+		if err := tx.settleDeliveries(); err != nil {
+			return err
+		}
+		return tx.settleCalls()
+	})
 }
 
-// OpenIncident keeps a new incident and takes the samples gathered since the last episode into it. Episode and Clusters
-// must fit ID. ErrExists where the id is taken. It is audited.
-func (tx *Tx) OpenIncident(i incident.Incident) error { return errUnfinished }
-
-// TouchIncident adds events problem events to an incident, up to last, with their worst severity.
-func (tx *Tx) TouchIncident(id string, events int64, last time.Time, sev incident.Severity) error {
-	return errUnfinished
+// Close waits for a running Update and ends all use. It releases the lock.
+func (s *Store) Close() error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.w != nil {
+		errs = append(errs, s.w.close())
+		s.w = nil
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
-// SetState changes an incident's state; *TransitionError where it may not. It is audited with who and why.
-func (tx *Tx) SetState(id string, to incident.State, who, why string) error { return errUnfinished }
+var (
+	errReadOnly = errors.New("the state was opened for reading only")
+	errClosed   = errors.New("the state is closed")
+)
 
-// SetTrigger notes that an open incident triggered again (a spike).
-func (tx *Tx) SetTrigger(id string, t incident.Trigger) error { return errUnfinished }
-
-// Flag marks an incident as containing what looks like instructions to a model. The first reason stays.
-func (tx *Tx) Flag(id, reason string) error { return errUnfinished }
-
-// SetDiagnosis keeps a diagnosis and the title that goes with it ("" keeps the old title). The state is set apart.
-func (tx *Tx) SetDiagnosis(id string, d incident.Diagnosis, title string) error { return errUnfinished }
-
-// TakeIn adds a cluster to an incident by a stated correlation. It is audited.
-func (tx *Tx) TakeIn(id, cluster, why string) error { return errUnfinished }
-
-// Incident is Store.Incident within the transaction, by exact id, without samples.
-func (tx *Tx) Incident(id string) (*incident.Incident, error) { return nil, errUnfinished }
-
-// Incidents is Store.Incidents within the transaction.
-func (tx *Tx) Incidents(f Filter) ([]incident.Incident, error) { return nil, errUnfinished }
-
-// Cluster gives what is known of a cluster, of its root where it is an alias; ErrNotFound where there is none.
-func (tx *Tx) Cluster(id string) (incident.Cluster, error) { return incident.Cluster{}, errUnfinished }
-
-// Enqueue puts an event into the outbox, to be delivered to each of the notifiers. The same event id twice is an error.
-func (tx *Tx) Enqueue(e incident.Event, notifiers ...string) error { return errUnfinished }
-
-// Audit appends to the audit chain.
-func (tx *Tx) Audit(e Entry) error { return errUnfinished }
-
-// BeginCall decides on the budget and reserves from it in one; *BudgetError where there is not enough. Only in
-// UpdateDurable: the request may leave once that returned nil.
-func (tx *Tx) BeginCall(c Call, b Budget) error { return errUnfinished }
-
-// EndCall records how a call ended, and turns its reservation into what it cost.
-func (tx *Tx) EndCall(id string, a Answer) error { return errUnfinished }
-
-// BeginDelivery records that an attempt begins. Only in UpdateDurable.
-func (tx *Tx) BeginDelivery(eventID, notifier string) error { return errUnfinished }
-
-// DeliveryDone records that the event arrived.
-func (tx *Tx) DeliveryDone(eventID, notifier string) error { return errUnfinished }
-
-// DeliveryFailed records that an attempt failed, to be tried again at retryAt; a zero retryAt gives up, which is audited.
-func (tx *Tx) DeliveryFailed(eventID, notifier string, retryAt time.Time, why string) error {
-	return errUnfinished
+// take waits for the turn to write. The holder gives it back by receiving from s.turn.
+func (s *Store) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if s.closed {
+		<-s.turn
+		return errClosed
+	}
+	return nil
 }
 
-// BeginCall is Tx.BeginCall in an UpdateDurable of its own.
-func (s *Store) BeginCall(ctx context.Context, c Call, b Budget) error { return errUnfinished }
+// busyTries times the busy_timeout of 200 ms is half a minute: far longer than any transaction here, shorter than a
+// person's patience with a stopped one.
+const busyTries = 150
 
-// EndCall is Tx.EndCall in an Update of its own.
-func (s *Store) EndCall(ctx context.Context, id string, a Answer) error { return errUnfinished }
-
-// BeginDelivery is Tx.BeginDelivery in an UpdateDurable of its own.
-func (s *Store) BeginDelivery(ctx context.Context, eventID, notifier string) error {
-	return errUnfinished
+// retryBusy runs f until another process is out of the way.
+func (s *Store) retryBusy(ctx context.Context, f func() error) error {
+	for try := 1; ; try++ {
+		err := f()
+		if code := sqlCode(err) & 0xff; code != sqlite3.SQLITE_BUSY || try == busyTries {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
 
-// DeliveryDone is Tx.DeliveryDone in an Update of its own.
-func (s *Store) DeliveryDone(ctx context.Context, eventID, notifier string) error {
-	return errUnfinished
+// begin begins a transaction that writes.
+func (s *Store) begin(ctx context.Context, w *writer) error {
+	return s.retryBusy(ctx, func() error {
+		_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return err
+	})
 }
-
-// DeliveryFailed is Tx.DeliveryFailed in an Update of its own.
-func (s *Store) DeliveryFailed(ctx context.Context, eventID, notifier string, retryAt time.Time, why string) error {
-	return errUnfinished
-}
-
-// Due gives deliveries whose time has come, oldest event first. An event is not due to a notifier while an earlier one of
-// the same incident is on its way there, so that "resolved" never overtakes "opened". A delivery that BeginDelivery took
-// is not due again until DeliveryFailed, or until Lock found that its process died.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
-	return nil, errUnfinished
-}
-
-// NextDue gives when the next delivery is due, zero where the outbox is empty.
-func (s *Store) NextDue(ctx context.Context) (time.Time, error) { return time.Time{}, errUnfinished }
-
-// Streams gives where each stream of a source was left; "" is every source.
-func (s *Store) Streams(ctx context.Context, source string) ([]Stream, error) {
-	return nil, errUnfinished
-}
-
-// Clusters gives what SaveClusters kept, oldest first, row by row.
-func (s *Store) Clusters(ctx context.Context) iter.Seq2[ClusterMemory, error] { return nil }
-
-// Cluster is Tx.Cluster.
-func (s *Store) Cluster(ctx context.Context, id string) (incident.Cluster, error) {
-	return incident.Cluster{}, errUnfinished
-}
-
-// Buckets gives the minutes at or after since (minutes of the Unix epoch), by cluster and minute.
-func (s *Store) Buckets(ctx context.Context, since int64) iter.Seq2[Bucket, error] { return nil }
-
-// Incidents gives incidents, most important first: unfinished before finished, then by severity, events, recency.
-// Without Samples.
-func (s *Store) Incidents(ctx context.Context, f Filter) ([]incident.Incident, error) {
-	return nil, errUnfinished
-}
-
-// Incident gives one incident with samples and diagnosis. id may be an unambiguous beginning, with or without "lw-", or a
-// cluster's id (its latest episode). *NotFoundError lists what is near.
-func (s *Store) Incident(ctx context.Context, id string) (*incident.Incident, error) {
-	return nil, errUnfinished
-}
-
-// Gaps gives the gaps since a time, latest first, at most limit (0 is all).
-func (s *Store) Gaps(ctx context.Context, since time.Time, limit int) ([]incident.Gap, error) {
-	return nil, errUnfinished
-}
-
-// Releases gives the release markers of a service ("" is all), latest first, at most limit (0 is all).
-func (s *Store) Releases(ctx context.Context, service string, limit int) ([]incident.Release, error) {
-	return nil, errUnfinished
-}
-
-// Calls gives the model calls of an incident, oldest first; "" is all of them.
-func (s *Store) Calls(ctx context.Context, incidentID string) ([]CallRecord, error) {
-	return nil, errUnfinished
-}
-
-// Usage gives what the model cost on the UTC day that holds t.
-func (s *Store) Usage(ctx context.Context, t time.Time) (Usage, error) { return Usage{}, errUnfinished }
-
-// AuditEntries gives up to n entries from sequence number from on; n 0 is all.
-func (s *Store) AuditEntries(ctx context.Context, from int64, n int) ([]AuditEntry, error) {
-	return nil, errUnfinished
-}
-
-// AuditHead gives the end of the chain.
-func (s *Store) AuditHead(ctx context.Context) (AuditHead, error) { return AuditHead{}, errUnfinished }
-
-// AuditAnchor is AuditHead for keeping elsewhere: when it returns, the disk has the chain up to there, so that a crash of
-// the machine can't make an honest chain look cut short.
-func (s *Store) AuditAnchor(ctx context.Context) (AuditHead, error) { return AuditHead{}, errUnfinished }
-
-// VerifyAudit walks the chain. Anchors are heads that were kept elsewhere: each must be found in it. A chain that was cut
-// or written anew as a whole is only seen by them.
-func (s *Store) VerifyAudit(ctx context.Context, anchors ...AuditHead) (AuditReport, error) {
-	return AuditReport{}, errUnfinished
-}
-
-// Prune drops what is past its retention, then, where the database is near Options.MaxBytes, delivered events, prompts,
-// minutes and resolved incidents' samples, oldest first. Never unfinished incidents, streams, the ledger or the audit.
-// It works in small steps, so that Updates come through.
-func (s *Store) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, error) {
-	return Pruned{}, errUnfinished
-}
-
-// Checkpoint moves the log into the database and cuts it to nothing.
-func (s *Store) Checkpoint(ctx context.Context) error { return errUnfinished }
-
-// Check reads the whole database for damage; ErrCorrupt where there is some. It takes time in step with its size.
-func (s *Store) Check(ctx context.Context) error { return errUnfinished }
-
-// Size says how much room the database takes.
-func (s *Store) Size(ctx context.Context) (Size, error) { return Size{}, errUnfinished }
