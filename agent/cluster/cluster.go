@@ -5,8 +5,41 @@
 // the same order give the same clusters, ids and triggers on any machine.
 package cluster
 
+// Design
+//
+// A message is read once by a hand-written scanner (scan.go) that masks what is variable by its shape. The result, the
+// signature, is looked up in a map as it is, without allocating; nearly every event ends there. Only a signature never
+// seen before is compared with others (merge.go): for each of its words the table has the signature with that place left
+// open, and when enough different words were seen in one place, the place becomes variable and the clusters become one,
+// under the id of the oldest. An event with a stack is identified by its stack (stack.go); its message is handled in the
+// same way within that stack.
+//
+// Masking decides accuracy, so it has to be the same everywhere; merging depends on what a host happened to see. That is
+// why an id is a hash of the masked signature (or stack) that came first, and why merges only make aliases.
+//
+// Memory is bounded by count and by bytes. Room is made by a CLOCK hand that passes over what was hit since it last came
+// by, the more often the more hits a cluster had. No event is ever dropped: without room it just evicts another.
+//
+// Known losses, named:
+//   - Words that vary are first clusters of their own: 2 to 6 of them, until the place is known to vary. Their ids become
+//     aliases, so an incident opened early keeps its id, but up to six may have been opened.
+//   - Two places that vary at once, with no value of either ever coming back, are not found: nothing ties those lines
+//     together but their skeleton, and merging on a skeleton alone costs more than it gives.
+//   - What looks like a value is masked: "state=A" and "state=B", "exit code 1" and "exit code 2" are one cluster. Pins
+//     are for that.
+//   - A message is looked at in its first 4 KiB, a signature ends after 1 KiB or 200 atoms, places after the 48th atom
+//     never become variable by merging. Two messages that differ only behind these are one cluster.
+//   - An evicted cluster that had taken in others and comes back through a signature never seen before gets that
+//     signature's own id. Its aliases are remembered, up to twice MaxClusters of them.
+//   - After an eviction a restart may merge earlier or later than the process would have that went on.
+//   - One stack, two bugs: the same exception and the same in-app frames with a message that differs in one word are one
+//     cluster once two such words were seen.
+
 import (
+	"errors"
+	"fmt"
 	"iter"
+	"math/bits"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -22,7 +55,8 @@ type Hit struct {
 	ID string
 	// Ref is ID as a handle.
 	Ref Ref
-	// New says that this event made the cluster: the Clusterer knew none that it fits.
+	// New says that this event made the cluster: there was none in memory that it fits. That is also so for one that was
+	// evicted and comes back; the store knows whether the id was seen before.
 	New bool
 }
 
@@ -48,19 +82,224 @@ type Stats struct {
 	// Evicted counts clusters that were dropped from memory to make room. Their ids stay valid, and the same signature
 	// gets the same id when it comes back.
 	Evicted int64
-	// Overflow counts events that made a cluster while there was no room, so that another was evicted for it.
+	// Overflow counts events with a new signature that came while there was no room, so that another had to go.
 	Overflow int64
-	// Unsaved counts evicted clusters whose last change TakeChanges could not give any more.
+	// Unsaved counts evicted clusters whose last change TakeChanges can't give any more, because it was not called for so
+	// long that too many were waiting.
 	Unsaved int64
 }
 
+// Clusterer puts events into clusters. It is not safe for concurrent use.
+type Clusterer struct {
+	sc    scanner
+	rules rules
+
+	maxNodes   int
+	maxEntries int
+	maxBytes   int64
+
+	exact   map[string]int32 // signature with prefix → entry
+	entries []entry
+	free    []int32 // unused places of entries
+	live    int
+	nodes   []node
+	freeN   []int32
+	byRef   map[Ref]int32 // live clusters
+	alias   map[Ref]Ref   // merged away → the cluster it was merged into, which may itself be merged away later
+
+	slots  map[uint64]int32   // signature with one place left open → first entry that has it
+	gens   map[uint64]int32   // signature with its variable places left open → merged entry
+	shapes map[uint64][]shape // skeleton → which places are open in its merged entries
+	phrase map[uint64]int32   // the words of a signature in order → first entry that has them
+
+	aliasAge       []Ref    // the keys of alias, oldest first
+	pendingAliases []Ref    // aliases not taken yet
+	dirty          []Ref    // clusters with changes not taken yet, in the order they changed
+	lost           []Memory // evicted clusters with changes not taken yet
+
+	seq    uint64 // of the latest entry
+	hand   int    // of the CLOCK
+	epoch  uint32 // rounds of the hand
+	bytes  int64  // estimate
+	stats  Stats
+	parsed []value // scratch
+	stack  []byte  // scratch
+}
+
+// entry is one signature.
+type entry struct {
+	sig    string // with prefix
+	places []place
+	next   []int32 // per place: the next entry in the slot's list
+	shape  uint64  // hash of prefix and skeleton
+	sum    uint64  // shape plus the hash of each value at its place
+	words  uint64  // hash of prefix and words
+	mask   uint64  // places that merging made variable; 0 for a signature as it was scanned
+	solid  uint64  // variable places whose value is numeric-like or was seen to vary
+	seq    uint64
+	node   int32
+	before int32 // in the node's list
+	after  int32
+	same   int32 // next entry with the same words
+	last   uint32
+	prefix uint16
+	weak   bool // came through a merged entry: only a cache, kept nowhere else
+	used   bool
+}
+
+// node is one live cluster.
+type node struct {
+	ref     Ref
+	id      string
+	service string
+	note    string // what its template says of a stack
+	shape   uint64 // skeleton of the signature the template was made from
+	tmpl    string // see template.go
+	lits    []literal
+	nspans  int
+	varies  bool // the number of collapsed variable parts varied
+	first   int32
+	size    int
+	seq     uint64
+	hits    uint64
+	last    uint32
+	dirty   bool
+	used    bool
+}
+
+const none = int32(-1)
+
 // New gives an empty Clusterer. The error lists what Validate says is wrong.
-func New(cfg Config) (*Clusterer, error) { return newClusterer(cfg) }
+func New(cfg Config) (*Clusterer, error) {
+	if ps := cfg.Validate(); len(ps) > 0 {
+		var errs []error
+		for _, p := range incident.Under("clustering", ps) {
+			errs = append(errs, fmt.Errorf("%s: %s", p.Path, p.Message))
+		}
+		return nil, errors.Join(errs...)
+	}
+	rules, err := newRules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	limit := cfg.MaxClusters
+	if limit == 0 {
+		limit = DefaultMaxClusters
+	}
+	return &Clusterer{
+		rules:      rules,
+		maxNodes:   limit,
+		maxEntries: limit + limit/4,
+		maxBytes:   int64(limit) * bytesPerCluster,
+		exact:      map[string]int32{},
+		byRef:      map[Ref]int32{},
+		alias:      map[Ref]Ref{},
+		slots:      map[uint64]int32{},
+		gens:       map[uint64]int32{},
+		shapes:     map[uint64][]shape{},
+		phrase:     map[uint64]int32{},
+	}, nil
+}
 
 // Restore gives a Clusterer that goes on where another one left: kept is the latest Memory of each cluster, the most
 // important first; what is beyond MaxClusters is not taken up. Memories that can't be read are left out and named in the
 // error, joined; the Clusterer is usable all the same unless it is nil, which means that cfg is wrong.
-func Restore(cfg Config, kept iter.Seq[Memory]) (*Clusterer, error) { return restore(cfg, kept) }
+func Restore(cfg Config, kept iter.Seq[Memory]) (*Clusterer, error) {
+	c, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.load(kept)
+}
 
 // Add puts an event into its cluster, a new one if it fits none. It keeps nothing of r.
-func (c *Clusterer) Add(r *incident.Record) Hit { return c.add(r) }
+func (c *Clusterer) Add(r *incident.Record) Hit {
+	stack := ""
+	if len(r.Frames) > 0 {
+		c.stack = fingerprint(c.stack[:0], r)
+		stack = string(c.stack) // small, and traces are rare
+	}
+	c.sc.begin(serviceKey(r.Service), stack)
+	msg := clip(r.Message)
+	if c.rules.empty() {
+		c.sc.scan(msg, 0, len(msg))
+	} else {
+		c.rules.scan(&c.sc, msg)
+	}
+	c.sc.end(msg)
+
+	i, ok := c.exact[string(c.sc.sig)]
+	made := false
+	if ok {
+		e := &c.entries[i]
+		e.last = c.epoch
+		n := &c.nodes[e.node]
+		n.last = c.epoch
+		n.hits++
+		if (len(n.lits) != 0 || len(c.sc.spans) != n.nspans && !n.varies) && n.shape == e.shape {
+			c.vary(e, n, msg)
+		}
+	} else {
+		i, made = c.miss(r, msg)
+	}
+	n := &c.nodes[c.entries[i].node]
+	return Hit{ID: n.id, Ref: n.ref, New: made}
+}
+
+// Resolve gives the canonical id of ref's cluster as of now, after all merges so far.
+func (c *Clusterer) Resolve(ref Ref) string {
+	ref = c.root(ref)
+	if i, ok := c.byRef[ref]; ok {
+		return c.nodes[i].id
+	}
+	return ref.String()
+}
+
+// Canonical gives the id that id stands for as of now: id itself unless it was merged into an older cluster.
+func (c *Clusterer) Canonical(id string) string {
+	ref, ok := ParseID(id)
+	if !ok {
+		return id
+	}
+	return c.Resolve(ref)
+}
+
+// root follows aliases. Their chains are short, and shortened on the way.
+func (c *Clusterer) root(ref Ref) Ref {
+	to, ok := c.alias[ref]
+	if !ok {
+		return ref
+	}
+	for range 64 { // a cycle can't come about; a bound costs nothing
+		next, more := c.alias[to]
+		if !more {
+			return to
+		}
+		c.alias[ref] = next
+		ref, to = to, next
+	}
+	return to
+}
+
+// Template gives the readable form of a cluster as of now, "" where the cluster is not in memory.
+func (c *Clusterer) Template(id string) string {
+	ref, ok := ParseID(id)
+	if !ok {
+		return ""
+	}
+	i, ok := c.byRef[c.root(ref)]
+	if !ok {
+		return ""
+	}
+	return c.nodes[i].template()
+}
+
+// Stats says how full the Clusterer is.
+func (c *Clusterer) Stats() Stats {
+	s := c.stats
+	s.Clusters, s.Signatures, s.Bytes = len(c.byRef), c.live, c.bytes
+	return s
+}
+
+// weight says how many rounds of the hand a cluster stays without a hit: one more for each doubling of its hits.
+func (n *node) weight() uint32 { return uint32(min(bits.Len64(n.hits)-1, 7)) }

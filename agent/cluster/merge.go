@@ -1,0 +1,577 @@
+package cluster
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// placeLimit is how many atoms of a signature may become variable by merging: one bit each.
+const placeLimit = 48
+
+// How many different values a place must have had to be variable.
+const (
+	valuesVariable   = 2 // one of them is numeric-like or known to vary
+	valuesIdentifier = 3 // all look like identifiers: a_b, a.b, a-b, aB
+	valuesStack      = 2 // the stack is the same
+	valuesManyWords  = 5 // the place is one of many words
+	valuesFewWords   = 6
+	manyWords        = 5
+	fixedWords       = 2 // words that must stay
+)
+
+// shape is a set of open places that merged entries of one skeleton have, and how many have it.
+type shape struct {
+	mask uint64
+	n    int
+}
+
+// shapesLimit bounds the sets tried for one skeleton.
+const shapesLimit = 24
+
+// value is an atom of the signature at hand.
+type value struct {
+	hash uint64
+	kind uint8
+}
+
+func hashBytes[T string | []byte](seed uint64, s T) uint64 {
+	h := seed ^ 0xcbf29ce484222325
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 0x100000001b3
+	}
+	return mix(h)
+}
+
+// mix is the finaliser of splitmix64.
+func mix(h uint64) uint64 {
+	h ^= h >> 30
+	h *= 0xbf58476d1ce4e5b9
+	h ^= h >> 27
+	h *= 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// at gives the share of a value in a signature's sum. The sums are of independent shares, so that leaving a place open is
+// one subtraction and one addition.
+func at(pos int, hash uint64) uint64 { return mix(hash + uint64(pos)*0x9e3779b97f4a7c15) }
+
+const openHash uint64 = 0x5851f42d4c957f2d
+
+func openAt(pos int) uint64 { return at(pos, openHash) }
+
+// variable gives the places of e that hold varMark.
+func (e *entry) variable() uint64 {
+	var m uint64
+	for p := range min(len(e.places), placeLimit) {
+		if k := e.places[p].kind; k == kindStrong || k == kindWeak {
+			m |= 1 << p
+		}
+	}
+	return m
+}
+
+func (e *entry) text(p int) string {
+	pl := e.places[p]
+	return e.sig[int(e.prefix)+int(pl.from) : int(e.prefix)+int(pl.to)]
+}
+
+// measure computes shape, sum and words of e from its signature and places, and the hash of each value.
+func (c *Clusterer) measure(e *entry) []value {
+	c.parsed = c.parsed[:0]
+	shape := hashBytes(1, e.sig[:e.prefix])
+	words := hashBytes(2, e.sig[:e.prefix])
+	last := int(e.prefix)
+	sum := uint64(0)
+	for p, pl := range e.places {
+		from, to := int(e.prefix)+int(pl.from), int(e.prefix)+int(pl.to)
+		shape = hashBytes(shape, e.sig[last:from])
+		last = to
+		h := openHash
+		if pl.kind == kindWord || pl.kind == kindPin {
+			h = hashBytes(3, e.sig[from:to])
+			words = mix(words ^ h)
+		}
+		c.parsed = append(c.parsed, value{h, pl.kind})
+		sum += at(p, h)
+	}
+	shape = hashBytes(shape+uint64(len(e.places)), e.sig[last:])
+	e.shape, e.words = shape, words
+	e.sum = shape + sum
+	return c.parsed
+}
+
+// miss takes in a signature that was never seen before, or was evicted.
+func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
+	c.makeRoom()
+	e := entry{
+		sig:    string(c.sc.sig),
+		places: slices.Clone(c.sc.atoms),
+		prefix: uint16(c.sc.prefix),
+		before: none, after: none, same: none,
+		last: c.epoch,
+		seq:  c.seq + 1,
+	}
+	for _, sp := range c.sc.spans {
+		if sp.kind == kindStrong && sp.pos < placeLimit {
+			e.solid |= 1 << sp.pos
+		}
+	}
+	vals := c.measure(&e)
+
+	if g := c.general(&e, vals); g != none {
+		e.weak = true
+		i := c.store(e)
+		n := c.entries[g].node
+		c.enter(i, n)
+		nd := &c.nodes[n]
+		nd.last = c.epoch
+		nd.hits++
+		c.vary(&c.entries[i], nd, msg)
+		return i, false
+	}
+
+	c.seq++
+	e.next = openList(len(e.places))
+	i := c.store(e)
+
+	made := false
+	n := none
+	if o := c.phrased(i); o != none {
+		n = c.entries[o].node
+	} else {
+		ref := makeRef(c.sc.sig)
+		ref = c.root(ref)
+		if known, ok := c.byRef[ref]; ok {
+			n = known
+		} else {
+			made = true
+			n = c.newNode(ref, r, c.entries[i].shape, makeTemplate(msg, &c.sc))
+		}
+	}
+	c.enter(i, n)
+	c.nodes[n].last = c.epoch
+	c.nodes[n].hits++
+	c.touch(&c.nodes[n])
+	c.index(i, vals, true)
+	n = c.entries[i].node
+	// The merge may have put the event into an older cluster.
+	return i, made && c.nodes[n].seq == c.entries[i].seq
+}
+
+// general gives the oldest merged entry that e fits, none if there is none.
+func (c *Clusterer) general(e *entry, vals []value) int32 {
+	found := none
+	for _, sh := range c.shapes[e.shape] {
+		key := e.sum
+		ok := true
+		for m := sh.mask; m != 0; m &= m - 1 {
+			p := bits.TrailingZeros64(m)
+			if p >= len(vals) || vals[p].kind == kindPin {
+				ok = false
+				break
+			}
+			key += openAt(p) - at(p, vals[p].hash)
+		}
+		if !ok {
+			continue
+		}
+		if g, hit := c.gens[key^sh.mask]; hit && c.entries[g].mask == sh.mask && c.fits(e, &c.entries[g], sh.mask) {
+			if found == none || c.entries[g].seq < c.entries[found].seq {
+				found = g
+			}
+		}
+	}
+	return found
+}
+
+// fits says whether a and b are the same but for the places of mask. It guards against colliding hashes, which anybody
+// who writes to a log could look for.
+func (c *Clusterer) fits(a, b *entry, mask uint64) bool {
+	if len(a.places) != len(b.places) || a.sig[:a.prefix] != b.sig[:b.prefix] {
+		return false
+	}
+	la, lb := int(a.prefix), int(b.prefix)
+	for p := range a.places {
+		pa, pb := a.places[p], b.places[p]
+		if a.sig[la:int(a.prefix)+int(pa.from)] != b.sig[lb:int(b.prefix)+int(pb.from)] {
+			return false
+		}
+		if (p >= 64 || mask&(1<<p) == 0) && a.text(p) != b.text(p) {
+			return false
+		}
+		la, lb = int(a.prefix)+int(pa.to), int(b.prefix)+int(pb.to)
+	}
+	return a.sig[la:] == b.sig[lb:]
+}
+
+// phrased gives an entry that has the same words in the same order as entry i, where the variable parts of one are a
+// subset of those of the other: "took 5", "took 5 (3)". It enters i with its words.
+func (c *Clusterer) phrased(i int32) int32 {
+	e := &c.entries[i]
+	if e.fixed() < fixedWords {
+		return none
+	}
+	first, ok := c.phrase[e.words]
+	if !ok {
+		c.phrase[e.words] = i
+		return none
+	}
+	found := none
+	gaps := e.gaps()
+	k := 0
+	for j := first; j != none && k < 32; j, k = c.entries[j].same, k+1 {
+		o := &c.entries[j]
+		if !sameWords(e, o) {
+			continue
+		}
+		g := o.gaps()
+		if g&gaps == g || g&gaps == gaps {
+			if found == none || o.seq < c.entries[found].seq {
+				found = j
+			}
+		}
+	}
+	if k < 32 {
+		e.same = c.entries[first].same
+		c.entries[first].same = i
+	}
+	return found
+}
+
+// fixed counts the words and pins of e.
+func (e *entry) fixed() int {
+	n := 0
+	for _, p := range e.places {
+		if p.kind == kindWord || p.kind == kindPin {
+			n++
+		}
+	}
+	return n
+}
+
+// gaps gives between which words of e a variable part stands: bit k is the gap after the kth word.
+func (e *entry) gaps() uint64 {
+	var g uint64
+	k := 0
+	for _, p := range e.places {
+		if p.kind == kindWord || p.kind == kindPin {
+			k++
+		} else {
+			g |= 1 << min(k, 63)
+		}
+	}
+	return g
+}
+
+func sameWords(a, b *entry) bool {
+	if a.sig[:a.prefix] != b.sig[:b.prefix] {
+		return false
+	}
+	j := 0
+	for p := range a.places {
+		if k := a.places[p].kind; k != kindWord && k != kindPin {
+			continue
+		}
+		for j < len(b.places) && b.places[j].kind != kindWord && b.places[j].kind != kindPin {
+			j++
+		}
+		if j == len(b.places) || a.text(p) != b.text(j) {
+			return false
+		}
+		j++
+	}
+	for ; j < len(b.places); j++ {
+		if k := b.places[j].kind; k == kindWord || k == kindPin {
+			return false
+		}
+	}
+	return true
+}
+
+// index enters i in the slots of its places and, with merge set, opens the places that have had enough values.
+func (c *Clusterer) index(i int32, vals []value, merge bool) {
+	fixed := c.entries[i].fixed()
+	var ripe uint64
+	for p := range c.entries[i].next {
+		e := &c.entries[i]
+		kind := vals[p].kind
+		if kind == kindPin {
+			continue
+		}
+		left := fixed
+		if kind == kindWord {
+			left--
+		}
+		if left < fixedWords {
+			continue
+		}
+		key := (e.sum - at(p, vals[p].hash) + openAt(p)) ^ uint64(p)
+		first, ok := c.slots[key]
+		if !ok {
+			c.slots[key] = i
+			continue
+		}
+		if !c.fits(e, &c.entries[first], 1<<p) {
+			continue // a collision; e is just not merged in this place
+		}
+		e.next[p] = c.entries[first].next[p]
+		c.entries[first].next[p] = i
+		if merge && c.enough(first, p, left) {
+			ripe |= 1 << p
+		}
+	}
+	for ; ripe != 0; ripe &= ripe - 1 {
+		c.merge(i, bits.TrailingZeros64(ripe))
+	}
+}
+
+// enough says whether the place p had so many values in the list that begins at first that it is variable.
+func (c *Clusterer) enough(first int32, p, left int) bool {
+	n, identifiers, variable := 0, true, false
+	for j := first; j != none; j = c.entries[j].next[p] {
+		e := &c.entries[j]
+		n++
+		if e.places[p].kind == kindWord {
+			identifiers = identifiers && identifier(e.text(p))
+		} else if (e.solid|e.mask)&(1<<p) != 0 {
+			variable = true
+		}
+	}
+	e := &c.entries[first]
+	need := valuesFewWords
+	if left >= manyWords {
+		need = valuesManyWords
+	}
+	if identifiers {
+		need = valuesIdentifier
+	}
+	if variable {
+		need = valuesVariable
+	}
+	if e.sig[e.prefix-2] != prefixEnd { // there is a stack
+		need = min(need, valuesStack)
+	}
+	return n >= need
+}
+
+// identifier says whether a word looks made up: joined by punctuation or written in camel case.
+func identifier(s string) bool {
+	for k := range len(s) {
+		switch c := s[k]; {
+		case c == '_' || c == '.' || c == '-' || c == '$' || c == '/' || c == '\\':
+			return true
+		case c >= '0' && c <= '9':
+			return true
+		case k > 0 && c >= 'A' && c <= 'Z' && s[k-1] >= 'a' && s[k-1] <= 'z':
+			return true
+		}
+	}
+	return false
+}
+
+// merge makes the place p of entry i variable: all clusters that differ in it only become one, under the oldest's id.
+func (c *Clusterer) merge(i int32, p int) {
+	e := &c.entries[i]
+	first, ok := c.slots[slotKey(e, p)]
+	if !ok {
+		return
+	}
+	into := c.entries[first].node
+	var mask, solid uint64
+	for j := first; j != none; j = c.entries[j].next[p] {
+		o := &c.entries[j]
+		mask |= o.mask
+		solid |= o.solid
+		if c.nodes[o.node].seq < c.nodes[into].seq {
+			into = o.node
+		}
+	}
+	mask |= 1 << p
+	shape := e.shape
+	for j := first; j != none; j = c.entries[j].next[p] {
+		if n := c.entries[j].node; n != into {
+			c.union(into, n)
+		}
+	}
+	n := &c.nodes[into]
+	if n.shape == shape {
+		n.open(func(_ int, q piece) bool { return q.pos == p })
+	}
+	c.touch(n)
+
+	// The merged signature is an entry of its own: whatever comes in its open places is found through it.
+	g := c.opened(first, p)
+	k, known := c.exact[g.sig]
+	if !known {
+		g.mask, g.solid, g.last = mask, solid|1<<p, c.epoch
+		c.seq++
+		g.seq = c.seq
+		k = c.store(g)
+		c.enter(k, into)
+		c.addGeneral(k)
+		if o := c.phrased(k); o != none {
+			c.unite(c.entries[o].node, c.entries[k].node)
+		}
+		c.index(k, slices.Clone(c.measure(&c.entries[k])), true)
+		return
+	}
+	o := &c.entries[k]
+	c.unite(o.node, into)
+	o.solid |= solid | 1<<p
+	if o.mask|mask != o.mask {
+		c.dropGeneral(k)
+		o.mask |= mask
+		c.addGeneral(k)
+	}
+	c.touch(&c.nodes[o.node])
+	if o.weak { // it was only a cache of another merged entry; now it stands for itself
+		c.seq++
+		o.weak, o.seq = false, c.seq
+		o.next = openList(len(o.places))
+		c.bytes += int64(len(o.next)) * bytesPerPlace
+		c.index(k, slices.Clone(c.measure(o)), true)
+	}
+}
+
+// opened gives entry i with the place p variable. The caller enters it.
+func (c *Clusterer) opened(i int32, p int) entry {
+	o := &c.entries[i]
+	pl := o.places[p]
+	cut := int(o.prefix)
+	g := entry{
+		sig:    o.sig[:cut+int(pl.from)] + string(rune(varMark)) + o.sig[cut+int(pl.to):],
+		places: slices.Clone(o.places),
+		prefix: o.prefix,
+		before: none, after: none, same: none,
+	}
+	less := pl.to - pl.from - 1
+	g.places[p] = place{pl.from, pl.from + 1, kindStrong}
+	for k := p + 1; k < len(g.places); k++ {
+		g.places[k].from -= less
+		g.places[k].to -= less
+	}
+	g.next = openList(len(g.places))
+	c.measure(&g)
+	return g
+}
+
+// openList gives room for the slot lists of an entry with n atoms.
+func openList(n int) []int32 {
+	next := make([]int32, min(n, placeLimit))
+	for p := range next {
+		next[p] = none
+	}
+	return next
+}
+
+// hashAt gives the hash of what e has in the place p.
+func hashAt(e *entry, p int) uint64 {
+	if k := e.places[p].kind; k == kindWord || k == kindPin {
+		return hashBytes(3, e.text(p))
+	}
+	return openHash
+}
+
+// slotKey gives the key of the slot in which e leaves the place p open.
+func slotKey(e *entry, p int) uint64 { return (e.sum - at(p, hashAt(e, p)) + openAt(p)) ^ uint64(p) }
+
+// addGeneral makes the merged entry i findable by what comes in its open places.
+func (c *Clusterer) addGeneral(i int32) {
+	e := &c.entries[i]
+	key := e.sum ^ e.mask
+	if _, taken := c.gens[key]; taken {
+		return
+	}
+	list := c.shapes[e.shape]
+	k := slices.IndexFunc(list, func(s shape) bool { return s.mask == e.mask })
+	switch {
+	case k >= 0:
+		list[k].n++
+	case len(list) >= shapesLimit:
+		return
+	default:
+		c.shapes[e.shape] = append(list, shape{e.mask, 1})
+	}
+	c.gens[key] = i
+}
+
+// dropGeneral is the reverse of addGeneral.
+func (c *Clusterer) dropGeneral(i int32) {
+	e := &c.entries[i]
+	key := e.sum ^ e.mask
+	if e.mask == 0 || c.gens[key] != i {
+		return
+	}
+	if _, there := c.gens[key]; !there {
+		return
+	}
+	delete(c.gens, key)
+	list := c.shapes[e.shape]
+	for k := range list {
+		if list[k].mask == e.mask {
+			if list[k].n--; list[k].n == 0 {
+				list = slices.Delete(list, k, k+1)
+			}
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(c.shapes, e.shape)
+	} else {
+		c.shapes[e.shape] = list
+	}
+}
+
+// unite merges two nodes, the younger into the older.
+func (c *Clusterer) unite(a, b int32) {
+	switch {
+	case a == b:
+	case c.nodes[a].seq < c.nodes[b].seq:
+		c.union(a, b)
+	default:
+		c.union(b, a)
+	}
+}
+
+// union merges node b into the older node a.
+func (c *Clusterer) union(a, b int32) {
+	na, nb := &c.nodes[a], &c.nodes[b]
+	for i := nb.first; i != none; {
+		e := &c.entries[i]
+		after := e.after
+		e.node, e.before, e.after = a, none, na.first
+		if na.first != none {
+			c.entries[na.first].before = i
+		}
+		na.first = i
+		i = after
+	}
+	na.size += nb.size
+	na.hits += nb.hits
+	na.last = max(na.last, nb.last)
+	if na.shape == nb.shape {
+		if na.nspans != nb.nspans || nb.varies {
+			na.varies = true
+		}
+		// What differs between the two literals of one place varies.
+		var differ uint64
+		for k, l := range na.lits {
+			same := slices.ContainsFunc(nb.lits, func(o literal) bool {
+				return o.text == l.text && (o.span == l.span || na.varies && o.pos == l.pos)
+			})
+			if !same && k < 64 {
+				differ |= 1 << k
+			}
+		}
+		if differ != 0 {
+			c.openLiterals(na, differ)
+		}
+	}
+	c.stats.Merges++
+	c.setAlias(nb.ref, na.ref)
+	c.pendingAliases = append(c.pendingAliases, nb.ref)
+	c.dropNode(b)
+	c.touch(na)
+}

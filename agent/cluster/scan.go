@@ -1,0 +1,645 @@
+package cluster
+
+import "strings"
+
+// The scanner reads a message once and writes its signature: the words and the punctuation as they stand, white space
+// squeezed, and one varMark for each variable part. It also notes where the atoms (words and variable parts) are, which
+// merging and templates need. It allocates nothing once its buffers have grown.
+//
+// What is variable is decided by the shape of an atom alone, so that a host that sees a message for the first time gives
+// it the same signature as every other host. Two kinds are told apart: what is numeric-like (strong) is "<*>" in a
+// template at once; what only might vary (weak: the value after "=", a path, a word with a digit in it) is masked in the
+// signature, but is shown as it stands until it was seen to vary.
+
+// Limits of the scanner. They bound the cost of one event whatever its size.
+const (
+	scanLimit = 4096 // bytes of a message that are looked at
+	sigLimit  = 1024 // bytes of a signature
+	varLimit  = 160  // variable parts of a message that are told apart
+	atomLimit = 200  // atoms of a signature
+	wordLimit = 128  // bytes of a word
+)
+
+// Marks within a signature. Bytes below 0x20 never come from a message: control characters count as white space.
+const (
+	prefixEnd = 0x00 // ends the service and the stack's fingerprint
+	varMark   = 0x01 // a variable part
+	pinMark   = 0x02 // around a pin or a named mask
+)
+
+type class uint16
+
+// Classes of bytes.
+const (
+	clSpace class = 1 << iota // white space and control characters
+	clSep                     // punctuation that is never part of an atom
+	clDigit
+	clLetter
+	clNonHex // a letter that is no hexadecimal digit
+	clHigh   // part of a multi-byte character
+	clDot
+	clSlash
+	clEdge // punctuation inside an atom, a separator at its edge
+
+	clStop = clSpace | clSep
+)
+
+// classes is a constant table, computed by the compiler's initialiser and never written to.
+var classes = func() (t [256]class) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case c <= ' ' || c == 0x7f:
+			t[i] = clSpace
+		case c >= '0' && c <= '9':
+			t[i] = clDigit
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			t[i] = clLetter
+		case c|0x20 >= 'g' && c|0x20 <= 'z':
+			t[i] = clLetter | clNonHex
+		case c >= 0x80:
+			t[i] = clHigh | clNonHex
+		case c == '.':
+			t[i] = clDot | clEdge
+		case c == '/' || c == '\\':
+			t[i] = clSlash
+		case c == '-' || c == '$' || c == '%':
+			t[i] = clEdge
+		case c == '_':
+			t[i] = 0
+		default:
+			t[i] = clSep
+		}
+	}
+	return t
+}()
+
+// Kinds of atoms.
+const (
+	kindWord   = iota
+	kindStrong // variable, numeric-like
+	kindWeak   // variable, shown as it stands until it varied
+	kindPin    // a pin or a named mask: never merged away
+)
+
+// span is an atom as it stands in the message. Several spans may share one atom of the signature, because neighbouring
+// variable parts collapse there.
+type span struct {
+	from, to int32 // bytes of the message
+	pos      uint8 // index of its atom in the signature
+	kind     uint8
+	cont     bool // collapsed into the atom of the span before
+	mask     int8 // index of the operator's named mask, -1 for none
+}
+
+// place is where an atom of the signature lies in it.
+type place struct {
+	from, to uint16
+	kind     uint8
+}
+
+type scanner struct {
+	sig    []byte
+	prefix int // where the message's signature begins in sig
+	atoms  []place
+	spans  []span // all atoms of the message
+	nvars  int    // how many of spans are variable
+	weak   int    // how many of those are weak
+
+	lastVar  int // len(sig) just after the last variable part, 0 where a word came since
+	datePos  int // atom index where a run of names of weekdays and months begins, -1 for none
+	dateSpan int // its first span
+	eq       bool
+	eqSpace  bool // white space came after the "="
+	full     bool
+}
+
+// begin resets the scanner for a message of service; stack is the fingerprint of its stack or "".
+func (sc *scanner) begin(service, stack string) {
+	sc.sig = append(append(sc.sig[:0], service...), prefixEnd)
+	sc.sig = append(append(sc.sig, stack...), prefixEnd)
+	sc.prefix = len(sc.sig)
+	sc.atoms, sc.spans = sc.atoms[:0], sc.spans[:0]
+	sc.nvars, sc.weak, sc.lastVar = 0, 0, 0
+	sc.datePos, sc.dateSpan = -1, -1
+	sc.eq, sc.eqSpace, sc.full = false, false, false
+}
+
+// clip gives the part of a message that is looked at: whole atoms of its first scanLimit bytes.
+func clip(s string) string {
+	if len(s) <= scanLimit {
+		return s
+	}
+	for i := scanLimit; i > scanLimit/2; i-- {
+		if classes[s[i]]&clSpace != 0 {
+			return s[:i]
+		}
+	}
+	return s[:scanLimit/2]
+}
+
+// scan reads s[from:to].
+func (sc *scanner) scan(s string, from, to int) {
+	i := from
+	for i < to && !sc.full {
+		c := s[i]
+		fl := classes[c]
+		if fl&clSpace != 0 {
+			i++
+			if n := len(sc.sig); n > sc.prefix && sc.sig[n-1] != ' ' {
+				sc.sig = append(sc.sig, ' ')
+			}
+			sc.eqSpace = true
+			continue
+		}
+		if fl&clSep != 0 {
+			i = sc.separator(s, i, to)
+			continue
+		}
+		start := i
+		i++
+		for i < to {
+			f := classes[s[i]]
+			if f&clStop != 0 {
+				break
+			}
+			fl |= f
+			i++
+		}
+		if fl&(clDot|clEdge) != 0 {
+			var done bool
+			if start, i, done = sc.trim(s, start, i, fl); done {
+				continue
+			}
+			if i-start > 0 && fl&clDigit == 0 { // the dot may have gone; other flags can only have come from the rest
+				fl = flags(s[start:i])
+			}
+		}
+		i = sc.atom(s, start, i, to, fl)
+		if len(sc.sig)-sc.prefix > sigLimit || len(sc.atoms) >= atomLimit-2 || len(sc.spans) >= varLimit {
+			sc.full = true
+		}
+	}
+}
+
+// end closes the message: a value that did not come, and white space at the end.
+func (sc *scanner) end(s string) {
+	if sc.eq && !sc.full {
+		sc.emptyValue(len(s))
+	}
+	for n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' '; n-- {
+		sc.sig = sc.sig[:n-1]
+	}
+}
+
+func flags(s string) (fl class) {
+	for i := range len(s) {
+		fl |= classes[s[i]]
+	}
+	return fl
+}
+
+// trim takes edge punctuation off an atom and writes what was in front of it. done means that nothing of an atom is left
+// or that the caller is to go on at end.
+func (sc *scanner) trim(s string, start, end int, fl class) (int, int, bool) {
+	for start < end && classes[s[start]]&clEdge != 0 {
+		if s[start] == '-' && start+1 < end && classes[s[start+1]]&clDigit != 0 {
+			break // a negative number
+		}
+		sc.eq = sc.eq && s[start] != '-'
+		sc.sig = append(sc.sig, s[start])
+		start++
+	}
+	if start == end {
+		return start, end, true
+	}
+	if fl&clDot != 0 {
+		if k := strings.Index(s[start:end], ".."); k > 0 {
+			end = start + k
+		}
+	}
+	for end > start && classes[s[end-1]]&clEdge != 0 {
+		end--
+	}
+	return start, end, end == start
+}
+
+// separator writes the punctuation at s[i] and gives where to go on.
+func (sc *scanner) separator(s string, i, to int) int {
+	c := s[i]
+	next := byte(0)
+	if i+1 < to {
+		next = s[i+1]
+	}
+	switch c {
+	case '=':
+		prev := byte(0)
+		if i > 0 {
+			prev = s[i-1]
+		}
+		if next == '=' || next == '>' || next == '~' || prev == '=' || prev == '!' || prev == '<' || prev == '>' || prev == ':' {
+			sc.eq = false
+		} else {
+			if sc.eq {
+				sc.emptyValue(i)
+			}
+			sc.eq, sc.eqSpace = true, false
+		}
+		sc.sig = append(sc.sig, c)
+		return i + 1
+	case '"', '\'':
+		if sc.eq {
+			limit := min(to, i+1+512)
+			if k := strings.IndexByte(s[i+1:limit], c); k >= 0 {
+				sc.eq = false
+				sc.sig = append(sc.sig, c)
+				sc.variable(s, i+1, i+1+k, kindWeak)
+				sc.sig = append(sc.sig, c)
+				return i + k + 2
+			}
+		}
+	case ',', ';':
+		if sc.eq {
+			sc.emptyValue(i)
+		}
+	case '(', '[', '{':
+		sc.eq = false
+		if next == closing(c) {
+			sc.sig = append(sc.sig, c)
+			sc.variable(s, i+1, i+1, kindWeak)
+			sc.sig = append(sc.sig, next)
+			return i + 2
+		}
+	case ')', ']', '}':
+		if sc.eq {
+			sc.emptyValue(i)
+		}
+		if sc.closeGroup(c) {
+			return i + 1
+		}
+	default:
+		sc.eq = false
+	}
+	sc.eq = sc.eq && (c == '"' || c == '\'')
+	if len(sc.sig)-sc.prefix > sigLimit {
+		sc.full = true
+	}
+	sc.sig = append(sc.sig, c)
+	return i + 1
+}
+
+func closing(c byte) byte {
+	switch c {
+	case '(':
+		return ')'
+	case '[':
+		return ']'
+	case '{':
+		return '}'
+	}
+	return 0
+}
+
+// closeGroup collapses "VAR (VAR" to VAR when the bracket c closes.
+func (sc *scanner) closeGroup(c byte) bool {
+	n := len(sc.sig)
+	if n-sc.prefix < 3 || sc.lastVar != n || len(sc.atoms) < 2 || closing(sc.sig[n-2]) != c {
+		return false
+	}
+	k := n - 2
+	if sc.sig[k-1] == ' ' {
+		k--
+	}
+	if k-1 < sc.prefix || sc.sig[k-1] != varMark {
+		return false
+	}
+	last := uint8(len(sc.atoms) - 1)
+	for j := len(sc.spans) - 1; j >= 0 && sc.spans[j].pos == last; j-- {
+		sc.spans[j].pos, sc.spans[j].cont = last-1, true
+	}
+	sc.atoms = sc.atoms[:last]
+	sc.sig = sc.sig[:k]
+	sc.lastVar = k
+	return true
+}
+
+// emptyValue stands for the value that is missing after "=", so that "a= b=1" and "a=1 b=1" are the same.
+func (sc *scanner) emptyValue(at int) {
+	sc.eq = false
+	space := false
+	if n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' ' {
+		sc.sig, space = sc.sig[:n-1], true
+		at--
+	}
+	sc.variable("", at, at, kindWeak)
+	if space {
+		sc.sig = append(sc.sig, ' ')
+	}
+}
+
+// atom writes the atom s[start:end] with the flags fl, and gives where to go on.
+func (sc *scanner) atom(s string, start, end, to int, fl class) int {
+	if sc.eq {
+		if sc.eqSpace && end < to && s[end] == '=' {
+			sc.emptyValue(start)
+		} else if v, ok := valueEnd(s, start, to); ok {
+			sc.eq = false
+			for v > end && s[v-1] == '.' {
+				v--
+			}
+			kind := uint8(kindWeak)
+			if fl&(clLetter|clHigh) == 0 && v == end || v-start > 40 {
+				kind = kindStrong
+			}
+			sc.variable(s, start, v, kind)
+			return v
+		}
+		sc.eq = false
+	}
+	if end < to {
+		switch s[end] {
+		case ':':
+			if e, kind := colon(s, start, end, to, fl); e > 0 {
+				sc.variable(s, start, e, kind)
+				return e
+			}
+		case '@':
+			if e := mail(s, end, to); e > 0 && fl&clSlash == 0 {
+				sc.variable(s, start, e, kindWeak)
+				return e
+			}
+		}
+	}
+	n := end - start
+	switch {
+	case fl&clDigit != 0:
+		kind := uint8(kindWeak)
+		if fl&(clLetter|clHigh) == 0 && fl&clSlash == 0 || n > 24 && fl&clSlash == 0 || fl&clNonHex == 0 && fl&clSlash == 0 || hexNumber(s[start:end]) {
+			kind = kindStrong
+		}
+		sc.variable(s, start, end, kind)
+	case fl&clSlash != 0 && pathLike(s[start:end]):
+		sc.variable(s, start, end, kindWeak)
+	case n >= 8 && fl == clLetter:
+		sc.variable(s, start, end, kindStrong)
+	case n >= 3 && n <= 5 && constant(s[start:end]):
+		sc.variable(s, start, end, kindWeak)
+	case n > wordLimit: // no word is that long: an encoded blob
+		sc.variable(s, start, end, kindStrong)
+	default:
+		sc.word(s, start, end)
+	}
+	return end
+}
+
+// valueEnd gives the end of the value that begins at start. It is none where a bracket opens: then it is the name of a
+// structure, "token=Token{1f2e}".
+func valueEnd(s string, start, to int) (int, bool) {
+	for i := start; i < to; i++ {
+		switch s[i] {
+		case ',', ';', ')', ']', '}', '>', '"', '\'':
+			return i, true
+		case '(', '[', '{', '<':
+			return 0, false
+		default:
+			if classes[s[i]]&clSpace != 0 {
+				return i, true
+			}
+		}
+	}
+	return to, true
+}
+
+// colon reads on over the ":" at s[end]: URLs, host:port, drive letters, MAC and IPv6 addresses. 0 means none of them.
+func colon(s string, start, end, to int, fl class) (int, uint8) {
+	if end+1 >= to {
+		return 0, 0
+	}
+	next := classes[s[end+1]]
+	n := end - start
+	switch {
+	case s[end+1] == '/' && end+2 < to && s[end+2] == '/' && fl&clSlash == 0:
+		return linkEnd(s, end+3, to), kindWeak
+	case s[end+1] == '\\' && n == 1 && fl&clLetter != 0:
+		e := end + 1
+		for e < to && classes[s[e]]&clStop == 0 {
+			e++
+		}
+		for e > end+2 && classes[s[e-1]]&clEdge != 0 {
+			e--
+		}
+		return e, kindWeak
+	case n <= 4 && fl&^(clDigit|clLetter) == 0 && (next&(clDigit|clLetter) != 0 && next&clNonHex == 0 || s[end+1] == ':'):
+		if e := address(s, start, to); e > 0 {
+			return e, kindStrong
+		}
+	}
+	if fl&clDot != 0 && fl&clLetter != 0 && fl&clSlash == 0 && next&clDigit != 0 {
+		e := end + 1
+		for e < to && classes[s[e]]&clDigit != 0 {
+			e++
+		}
+		if e == to || classes[s[e]]&(clLetter|clDigit) == 0 {
+			return e, kindWeak
+		}
+	}
+	return 0, 0
+}
+
+func linkEnd(s string, i, to int) int {
+	for i < to {
+		switch s[i] {
+		case '"', '\'', '<', '>', '(', ')', '[', ']', '{', '}', ',', ';', '|':
+			return i
+		}
+		if classes[s[i]]&clSpace != 0 {
+			break
+		}
+		i++
+	}
+	for classes[s[i-1]]&clEdge != 0 || s[i-1] == ':' {
+		i--
+	}
+	return i
+}
+
+// address reads a MAC or IPv6 address; 0 where there is none.
+func address(s string, start, to int) int {
+	i, colons, group := start, 0, 0
+	double, digit := false, false
+	for i < to {
+		f := classes[s[i]]
+		if s[i] == ':' {
+			colons++
+			double = double || i+1 < to && s[i+1] == ':'
+			group = 0
+		} else if f&(clDigit|clLetter) != 0 && f&clNonHex == 0 {
+			digit = digit || f&clDigit != 0
+			if group++; group > 4 {
+				return 0
+			}
+		} else {
+			break
+		}
+		i++
+	}
+	if i > start && s[i-1] == ':' {
+		if i-1 > start && s[i-2] == ':' { // "fe80::"
+			if !digit {
+				return 0
+			}
+		} else { // "a:b:" is no address; the last colon is the sentence's
+			i--
+			colons--
+		}
+	}
+	if i < to && classes[s[i]]&(clLetter|clHigh) != 0 || !(double && digit || colons == 5 || colons == 7) {
+		return 0
+	}
+	return i
+}
+
+// mail gives the end of the address whose "@" is at s[at], 0 where what follows is no host name with a dot.
+func mail(s string, at, to int) int {
+	fl := class(0)
+	i := at + 1
+	for i < to {
+		f := classes[s[i]]
+		if f&(clStop|clSlash) != 0 {
+			break
+		}
+		fl |= f
+		i++
+	}
+	for i > at+1 && classes[s[i-1]]&clEdge != 0 {
+		i--
+	}
+	if fl&clLetter == 0 || !strings.Contains(s[at+1:i], ".") {
+		return 0
+	}
+	return i
+}
+
+func hexNumber(s string) bool { return len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' }
+
+// pathLike says whether s, which has a slash, is a path rather than two words: absolute, or with two slashes.
+func pathLike(s string) bool {
+	n := 0
+	for i := range len(s) {
+		if s[i] == '/' || s[i] == '\\' {
+			n++
+		}
+	}
+	return n >= 2 || s[0] == '/' && len(s) > 1
+}
+
+// constant knows the words that are values of their own.
+func constant(s string) bool {
+	switch s {
+	case "true", "false", "null", "nil", "None", "True", "False", "NULL", "TRUE", "FALSE", "NaN":
+		return true
+	}
+	return false
+}
+
+// unit knows the words that are part of the number before them.
+func unit(s string) bool {
+	switch s {
+	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "ms", "us", "ns", "s", "µs":
+		return true
+	}
+	return false
+}
+
+// dateName knows names of weekdays and months in the short English form that logs use.
+func dateName(s string) bool {
+	switch s {
+	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec":
+		return true
+	}
+	return false
+}
+
+// joins says whether two variable parts with sep between them are one.
+func joins(sep []byte) bool {
+	if len(sep) > 6 {
+		return false
+	}
+	for _, c := range sep {
+		switch c {
+		case ' ', ',', ':', '.', '-', '/', '@', '+', '|', '#', '~', ';', '&', '*', '^', '%':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (sc *scanner) variable(s string, from, to int, kind uint8) {
+	sc.nvars++
+	if kind == kindWeak {
+		sc.weak++
+	}
+	if sc.datePos >= 0 && kind == kindStrong && s != "" {
+		p := sc.atoms[sc.datePos]
+		sc.sig = sc.sig[:sc.prefix+int(p.from)]
+		sc.atoms = sc.atoms[:sc.datePos]
+		from = int(sc.spans[sc.dateSpan].from)
+		sc.spans = sc.spans[:sc.dateSpan]
+	}
+	sc.datePos = -1
+	v := span{from: int32(from), to: int32(to), kind: kind, mask: -1}
+	if sc.lastVar > 0 && joins(sc.sig[sc.lastVar:]) {
+		sc.sig = sc.sig[:sc.lastVar]
+		v.cont = true
+		v.pos = uint8(len(sc.atoms) - 1)
+	} else {
+		n := uint16(len(sc.sig) - sc.prefix)
+		sc.sig = append(sc.sig, varMark)
+		v.pos = uint8(len(sc.atoms))
+		sc.atoms = append(sc.atoms, place{n, n + 1, kind})
+		sc.lastVar = len(sc.sig)
+	}
+	sc.spans = append(sc.spans, v)
+}
+
+func (sc *scanner) word(s string, from, to int) {
+	if n := to - from; n <= 3 {
+		if sc.lastVar > 0 && unit(s[from:to]) {
+			gap := sc.sig[sc.lastVar:]
+			if last := &sc.spans[len(sc.spans)-1]; last.kind == kindStrong && (len(gap) == 0 || len(gap) == 1 && gap[0] == ' ') {
+				sc.sig = sc.sig[:sc.lastVar]
+				last.to = int32(to)
+				return
+			}
+		}
+		if n == 3 && dateName(s[from:to]) {
+			if sc.lastVar > 0 && joins(sc.sig[sc.lastVar:]) && sc.spans[len(sc.spans)-1].kind == kindStrong {
+				sc.variable(s, from, to, kindStrong)
+				return
+			}
+			if sc.datePos < 0 {
+				sc.datePos, sc.dateSpan = len(sc.atoms), len(sc.spans)
+			}
+		} else {
+			sc.datePos = -1
+		}
+	} else {
+		sc.datePos = -1
+	}
+	sc.lastVar = 0
+	n := uint16(len(sc.sig) - sc.prefix)
+	sc.spans = append(sc.spans, span{from: int32(from), to: int32(to), pos: uint8(len(sc.atoms)), kind: kindWord, mask: -1})
+	sc.sig = append(sc.sig, s[from:to]...)
+	sc.atoms = append(sc.atoms, place{n, n + uint16(to-from), kindWord})
+}
+
+// pinned writes text that is never merged away: a pin, or the name of the operator's mask.
+func (sc *scanner) pinned(text string, from, to, mask int) {
+	sc.eq, sc.lastVar, sc.datePos = false, 0, -1
+	n := uint16(len(sc.sig) - sc.prefix)
+	sc.spans = append(sc.spans, span{from: int32(from), to: int32(to), pos: uint8(len(sc.atoms)), kind: kindPin, mask: int8(mask)})
+	sc.sig = append(append(append(sc.sig, pinMark), text...), pinMark)
+	sc.atoms = append(sc.atoms, place{n, uint16(len(sc.sig) - sc.prefix), kindPin})
+}
