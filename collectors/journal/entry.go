@@ -69,7 +69,7 @@ func (e *entry) limit(name []byte) int {
 	return 0
 }
 
-// field is the visitor's. Of a field that is there twice the first counts, but for MESSAGE nothing is cut silently.
+// field is the visitor's. Of a field that is there twice the first counts.
 func (e *entry) field(name, value []byte, truncated bool) {
 	var to *span
 	switch string(name) {
@@ -278,12 +278,11 @@ func newMeta(e *entry) *events.Meta {
 
 // filter is the part of the selection that journalctl is not asked to do.
 type filter struct {
-	priority    int      // entries above this number are left out
-	units       []string // globs; nil where journalctl selects, or all are wanted
-	identifiers []string // only where units are globs
-	machine     string   // the host's id; "" reads every machine's
-	self        Self
-	since       time.Time // from when on Self.PID is this process
+	priority int      // entries above this number are left out
+	units    []string // globs; nil where journalctl selects, or all are wanted
+	machine  string   // the host's id; "" reads every machine's
+	self     Self
+	since    time.Time // from when on Self.PID is this process
 }
 
 // wants says whether the entry is to be read.
@@ -298,9 +297,6 @@ func (f *filter) wants(e *entry) bool {
 		return false
 	}
 	if f.self.PID != 0 && string(e.get(e.pid)) == strconv.Itoa(f.self.PID) && !e.time().Before(f.since) {
-		return false
-	}
-	if f.identifiers != nil && !slices.Contains(f.identifiers, string(e.get(e.identifier))) {
 		return false
 	}
 	if f.units == nil {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,14 +51,15 @@ const (
 
 // Collector reads one journal. It implements collectors.Collector.
 type Collector struct {
-	cfg     Config
-	cmd     command
-	log     *slog.Logger
-	now     func() time.Time
-	filter  filter
-	matches []string // what journalctl is asked to select, without the boot
-	min     time.Duration
-	max     time.Duration
+	cfg    Config
+	cmd    command
+	log    *slog.Logger
+	now    func() time.Time
+	filter filter
+	common []string   // what journalctl is asked to select in any case
+	either [][]string // of these one has to hold as well, where there are any
+	min    time.Duration
+	max    time.Duration
 
 	metas     metas
 	sequences sequences
@@ -106,11 +108,10 @@ func New(cfg Config, opts Options) (*Collector, error) {
 func (c *Collector) selectEntries() {
 	prio, _ := priorityNumber(c.cfg.Priority)
 	c.filter.priority = prio
-	var common []string
 	// An entry without PRIORITY counts as info, but a match on PRIORITY would leave it out.
 	if prio < priorityInfo {
 		for p := range prio + 1 {
-			common = append(common, fmt.Sprintf("PRIORITY=%d", p))
+			c.common = append(c.common, fmt.Sprintf("PRIORITY=%d", p))
 		}
 	}
 	globs := false
@@ -120,23 +121,37 @@ func (c *Collector) selectEntries() {
 		globs = globs || strings.ContainsAny(u, "*?[\\")
 	}
 	for _, id := range c.cfg.Identifiers {
-		common = append(common, "SYSLOG_IDENTIFIER="+id)
+		c.common = append(c.common, "SYSLOG_IDENTIFIER="+id)
 	}
 	switch {
 	case len(units) == 0:
-		c.matches = common
 	case globs:
 		c.filter.units = units
-		c.matches = common
 	default:
-		for i, u := range units {
-			if i > 0 {
-				c.matches = append(c.matches, "+")
-			}
-			c.matches = append(append(c.matches, common...), "_SYSTEMD_UNIT="+u)
-			c.matches = append(append(append(c.matches, "+"), common...), "_PID=1", "_SYSTEMD_UNIT=init.scope", "UNIT="+u)
+		for _, u := range units {
+			c.either = append(c.either, []string{"_SYSTEMD_UNIT=" + u}, []string{"_PID=1", "_SYSTEMD_UNIT=init.scope", "UNIT=" + u})
 		}
 	}
+}
+
+// matches gives the selection as journalctl takes it: different fields all have to match, one of several values of a field,
+// and "+" stands between whole alternatives.
+func (c *Collector) matches(boot string) []string {
+	common := c.common
+	if boot != "" {
+		common = append(slices.Clip(common), "_BOOT_ID="+boot)
+	}
+	if len(c.either) == 0 {
+		return common
+	}
+	var out []string
+	for i, m := range c.either {
+		if i > 0 {
+			out = append(out, "+")
+		}
+		out = append(append(out, common...), m...)
+	}
+	return out
 }
 
 // Collect reads until ctx ends; with Config.Once to the end of the journal.
@@ -200,6 +215,7 @@ type run struct {
 	gaps  []incident.Gap
 	last  string // cursor of the last entry that was looked at, "" where that is the committed one
 	skips int
+	whole bool // journalctl was asked for every entry
 }
 
 // flush hands over what there is.
@@ -246,11 +262,13 @@ func (r *run) once(ctx context.Context) error {
 	if err := r.locate(ctx); err != nil {
 		return err
 	}
-	args, err := r.c.boot(ctx)
+	boot, err := r.c.boot(ctx)
 	if err != nil {
 		return err
 	}
-	args = append(args, "--lines=all")
+	matches := r.c.matches(boot)
+	r.whole = len(matches) == 0
+	args := []string{"--lines=all"}
 	if !r.c.cfg.Once {
 		args = append(args, "--follow")
 	}
@@ -258,7 +276,7 @@ func (r *run) once(ctx context.Context) error {
 		args = append(args, "--cursor="+r.committed.Cursor)
 	}
 	r.c.sequences.seed(r.committed)
-	p, err := r.c.cmd.start(ctx, append(args, r.c.matches...)...)
+	p, err := r.c.cmd.start(ctx, append(args, matches...)...)
 	if err != nil {
 		return err
 	}
@@ -342,22 +360,16 @@ func (r *run) tail(ctx context.Context) error {
 	return r.commit(position{Cursor: cursor})
 }
 
-// boot gives the match for "this boot only".
-func (c *Collector) boot(ctx context.Context) ([]string, error) {
-	if c.cfg.Boot != "current" {
-		return nil, nil
+// boot gives the id of the boot to read, "" for all. It goes into the matches since --boot and --merge exclude each other.
+func (c *Collector) boot(ctx context.Context) (string, error) {
+	switch {
+	case c.cfg.Boot != "current":
+		return "", nil
+	case c.cfg.Directory == "":
+		return strings.ReplaceAll(firstLine("/proc/sys/kernel/random/boot_id"), "-", ""), nil
 	}
-	id := strings.ReplaceAll(firstLine("/proc/sys/kernel/random/boot_id"), "-", "")
-	if c.cfg.Directory != "" {
-		var err error
-		if _, id, _, err = c.cmd.one(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if id == "" {
-		return nil, nil
-	}
-	return []string{"--boot=" + id}, nil
+	_, id, _, err := c.cmd.one(ctx)
+	return id, err
 }
 
 // read takes entries in until the stream ends or an emit fails.
@@ -402,7 +414,7 @@ func (r *run) read(out *os.File) error {
 
 // take takes one entry in.
 func (r *run) take(e *entry, cursor string) error {
-	if len(r.c.matches) == 0 && r.c.cfg.Boot != "current" {
+	if r.whole {
 		if err := r.checkSequence(e, cursor); err != nil {
 			return err
 		}
