@@ -59,11 +59,10 @@ func TestNeedsRedactorAndLedger(t *testing.T) {
 
 // spyLedger notes the order of things.
 type spyLedger struct {
-	mu     sync.Mutex
-	log    []string
-	begin  func(model.Call) error
-	end    error
-	begins int
+	mu    sync.Mutex
+	log   []string
+	begin func(model.Call) error
+	end   error
 }
 
 func (l *spyLedger) note(s string) {
@@ -103,6 +102,19 @@ func TestKeptBeforeItLeaves(t *testing.T) {
 	}
 	if got := string(fake.Requests()[0].Body); got != kept {
 		t.Errorf("kept %s\nleft %s", kept, got)
+	}
+}
+
+// A call is settled when its caller has gone, too.
+func TestSettledAfterTheCallerHasGone(t *testing.T) {
+	l := &spyLedger{}
+	ctx, cancel := context.WithCancel(context.Background())
+	fake := fakemodel.Start(t, fakemodel.Reply{Hang: true, Before: cancel})
+	d := open(t, config(model.ProviderOpenAI, fake.URL), model.Options{Ledger: l})
+	_, err := d.Complete(ctx, ask("x"))
+	wantKind(t, err, model.KindCancelled)
+	if got := strings.Join(l.log, " "); got != "begin end" {
+		t.Errorf("order: %s", got)
 	}
 }
 
