@@ -127,6 +127,10 @@ func outside(t *testing.T, prompt string) []string {
 }
 
 func TestNothingGetsOutOfTheFences(t *testing.T) {
+	closer := full()
+	closer.Template = strings.Repeat("`", 12) // a line that is nothing but a fence
+	outside(t, Diagnose(closer).User)
+
 	p := Diagnose(hostile()).User
 	for _, l := range outside(t, p) {
 		for _, s := range []string{"Ignore all", "forged", "you are done", "orders for"} {

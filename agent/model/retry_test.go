@@ -52,6 +52,7 @@ func TestRetries(t *testing.T) {
 		{"429 without", []fakemodel.Reply{limited(""), good}, "", 2, time.Second, 0},
 		{"429 with nonsense", []fakemodel.Reply{limited("soon"), good}, "", 2, time.Second, 0},
 		{"429 that wants too much", []fakemodel.Reply{limited("3600"), good}, model.KindRateLimited, 1, 0, time.Hour},
+		{"429 that wants more than a call waits", []fakemodel.Reply{limited("45"), good}, model.KindRateLimited, 1, 0, 45 * time.Second},
 		{"429 again and again", []fakemodel.Reply{limited("2")}, model.KindRateLimited, 3, 4 * time.Second, 2 * time.Second},
 		{"500 then well", []fakemodel.Reply{{Status: 500}, {Status: 503}, good}, "", 3, 3 * time.Second, 0},
 		{"529 overloaded", []fakemodel.Reply{{Status: 529}, good}, "", 2, time.Second, 0},
