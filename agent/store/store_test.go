@@ -16,6 +16,12 @@ import (
 	"github.com/logwright/logwright/agent/incident"
 )
 
+var ctxBackground = context.Background()
+
+func gapNumber(n int) incident.Gap {
+	return incident.Gap{Source: "files", File: fmt.Sprint("/var/log/", n), At: t0.Add(time.Duration(n) * time.Second), Reason: "copytruncate"}
+}
+
 var t0 = time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
 
 // fakeClock is a clock that stands until it is set.
