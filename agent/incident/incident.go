@@ -74,6 +74,9 @@ func (s State) CanBecome(to State) bool {
 	return false
 }
 
+// Unfinished says that somebody still has something to do: the incident is neither resolved nor ignored.
+func (s State) Unfinished() bool { return s == StateOpen || s == StateDiagnosed }
+
 // Incident is a cluster that needs somebody: one episode of it.
 type Incident struct {
 	// ID is "<cluster>.<episode>", the episode counting from 1.

@@ -16,6 +16,9 @@ type Record struct {
 	File string
 	// FirstLine and LastLine are line numbers of the file, from 1. Zero where the source has none (a journal).
 	FirstLine, LastLine int64
+	// Lines has the number of every line of the event where they are not contiguous because writers interleave; nil
+	// where FirstLine to LastLine are all of them. FirstLine to LastLine are then the first contiguous run.
+	Lines []int64
 	// Offset is the byte offset of the first line in its file, -1 where there is none.
 	Offset int64
 
@@ -68,6 +71,7 @@ func (r *Record) Clone() *Record {
 	} {
 		*s = strings.Clone(*s)
 	}
+	c.Lines = slices.Clone(r.Lines)
 	c.Frames = slices.Clone(r.Frames)
 	for i := range c.Frames {
 		c.Frames[i].File = strings.Clone(c.Frames[i].File)
