@@ -240,15 +240,31 @@ func (c *Clusterer) phrased(i int32) int32 {
 	return found
 }
 
-// fixed counts the words and pins of e.
+// fixed counts the words and pins of e that say something.
 func (e *entry) fixed() int {
 	n := 0
-	for _, p := range e.places {
-		if p.kind == kindWord || p.kind == kindPin {
+	for p := range e.places {
+		if e.says(p) {
 			n++
 		}
 	}
 	return n
+}
+
+// says tells whether the place p has a pin or a word that says something: "X set to 5" and "Y set to 5" have nothing in
+// common but grammar.
+func (e *entry) says(p int) bool {
+	switch e.places[p].kind {
+	case kindPin:
+		return true
+	case kindWord:
+		switch e.text(p) {
+		case "a", "an", "the", "to", "for", "of", "in", "is", "at", "on", "by", "with", "and", "or", "from", "was", "as", "be", "are", "it":
+			return false
+		}
+		return true
+	}
+	return false
 }
 
 // gaps gives between which words of e a variable part stands: bit k is the gap after the kth word.
@@ -301,7 +317,7 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 			continue
 		}
 		left := fixed
-		if kind == kindWord {
+		if kind == kindWord && e.says(p) {
 			left--
 		}
 		if left < fixedWords {

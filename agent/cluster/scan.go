@@ -171,9 +171,7 @@ func (sc *scanner) scan(s string, from, to int) {
 			if start, i, done = sc.trim(s, start, i, fl); done {
 				continue
 			}
-			if i-start > 0 && fl&clDigit == 0 { // the dot may have gone; other flags can only have come from the rest
-				fl = flags(s[start:i])
-			}
+			fl = flags(s[start:i])
 		}
 		i = sc.atom(s, start, i, to, fl)
 		if len(sc.sig)-sc.prefix > sigLimit || len(sc.atoms) >= atomLimit-2 || len(sc.spans) >= varLimit {
@@ -232,6 +230,20 @@ func (sc *scanner) separator(s string, i, to int) int {
 		next = s[i+1]
 	}
 	switch c {
+	case '<', '>', '~':
+		// "<1 sec" is a number as much as "3 sec".
+		if classes[next]&clDigit != 0 && (i == 0 || classes[s[i-1]]&clSpace != 0) {
+			e := i + 1
+			for e < to && (classes[s[e]]&clDigit != 0 || s[e] == '.') {
+				e++
+			}
+			if e == to || classes[s[e]]&clStop != 0 {
+				sc.eq = false
+				sc.variable(s, i, e, kindStrong)
+				return e
+			}
+		}
+		sc.eq = false
 	case '=':
 		prev := byte(0)
 		if i > 0 {
@@ -347,11 +359,10 @@ func (sc *scanner) atom(s string, start, end, to int, fl class) int {
 			for v > end && s[v-1] == '.' {
 				v--
 			}
-			kind := uint8(kindWeak)
-			if fl&(clLetter|clHigh) == 0 && v == end || v-start > 40 {
-				kind = kindStrong
+			if v != end {
+				fl = flags(s[start:v])
 			}
-			sc.variable(s, start, v, kind)
+			sc.variable(s, start, v, valueKind(s[start:v], fl))
 			return v
 		}
 		sc.eq = false
@@ -373,23 +384,33 @@ func (sc *scanner) atom(s string, start, end, to int, fl class) int {
 	n := end - start
 	switch {
 	case fl&clDigit != 0:
-		kind := uint8(kindWeak)
-		if fl&(clLetter|clHigh) == 0 && fl&clSlash == 0 || n > 24 && fl&clSlash == 0 || fl&clNonHex == 0 && fl&clSlash == 0 || hexNumber(s[start:end]) {
-			kind = kindStrong
-		}
-		sc.variable(s, start, end, kind)
+		sc.variable(s, start, end, valueKind(s[start:end], fl))
 	case fl&clSlash != 0 && pathLike(s[start:end]):
 		sc.variable(s, start, end, kindWeak)
 	case n >= 8 && fl == clLetter:
 		sc.variable(s, start, end, kindStrong)
 	case n >= 3 && n <= 5 && constant(s[start:end]):
-		sc.variable(s, start, end, kindWeak)
+		sc.variable(s, start, end, kindStrong)
 	case n > wordLimit: // no word is that long: an encoded blob
 		sc.variable(s, start, end, kindStrong)
 	default:
 		sc.word(s, start, end)
 	}
 	return end
+}
+
+// valueKind says whether a variable part is numeric-like.
+func valueKind(s string, fl class) uint8 {
+	switch {
+	case fl&clSlash != 0:
+		return kindWeak
+	case fl&(clLetter|clHigh) == 0 && fl&clDigit != 0, // a number
+		fl&clDigit != 0 && fl&clNonHex == 0, // a hexadecimal one
+		len(s) > 24,                         // an identifier nobody would call a word
+		hexNumber(s), constant(s):
+		return kindStrong
+	}
+	return kindWeak
 }
 
 // valueEnd gives the end of the value that begins at start. It is none where a bracket opens: then it is the name of a
@@ -399,7 +420,17 @@ func valueEnd(s string, start, to int) (int, bool) {
 		switch s[i] {
 		case ',', ';', ')', ']', '}', '>', '"', '\'':
 			return i, true
-		case '(', '[', '{', '<':
+		case '(', '[', '{':
+			// "ws=Source{10113}" is a value as a whole.
+			k := i + 1
+			for k < to && k < i+64 && classes[s[k]]&clStop == 0 {
+				k++
+			}
+			if k == to || s[k] != closing(s[i]) {
+				return 0, false
+			}
+			i = k
+		case '<':
 			return 0, false
 		default:
 			if classes[s[i]]&clSpace != 0 {
@@ -545,7 +576,7 @@ func constant(s string) bool {
 // unit knows the words that are part of the number before them.
 func unit(s string) bool {
 	switch s {
-	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "ms", "us", "ns", "s", "µs":
+	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "ms", "us", "ns", "s", "µs", "sec", "secs", "min", "mins", "msec":
 		return true
 	}
 	return false
@@ -605,7 +636,7 @@ func (sc *scanner) variable(s string, from, to int, kind uint8) {
 }
 
 func (sc *scanner) word(s string, from, to int) {
-	if n := to - from; n <= 3 {
+	if n := to - from; n <= 4 {
 		if sc.lastVar > 0 && unit(s[from:to]) {
 			gap := sc.sig[sc.lastVar:]
 			if last := &sc.spans[len(sc.spans)-1]; last.kind == kindStrong && (len(gap) == 0 || len(gap) == 1 && gap[0] == ' ') {

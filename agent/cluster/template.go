@@ -242,6 +242,33 @@ func (c *Clusterer) vary(e *entry, n *node, msg string) {
 	if changed {
 		c.touch(n)
 	}
+	if differ != 0 {
+		c.ripen(e.node)
+	}
+}
+
+// ripen merges what became ripe because a place of a cluster is now known to vary: the words that other clusters have
+// in this place vary too.
+func (c *Clusterer) ripen(node int32) {
+	type spot struct {
+		entry int32
+		place int
+	}
+	var ripe []spot
+	for i := c.nodes[node].first; i != none; i = c.entries[i].after {
+		e := &c.entries[i]
+		for p := range e.next {
+			if e.solid&(1<<p) == 0 {
+				continue
+			}
+			if first, ok := c.slots[slotKey(e, p)]; ok && c.entries[first].next[p] != none && c.enough(first, p, e.fixed()) {
+				ripe = append(ripe, spot{i, p})
+			}
+		}
+	}
+	for _, s := range ripe {
+		c.merge(s.entry, s.place)
+	}
 }
 
 // openLiterals makes the literals of n whose bits are set variable.
