@@ -1,61 +1,559 @@
 package events
 
 import (
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/logwright/logwright/agent/incident"
 )
 
+// How lines are joined. Every line is first taken out of what transports put around it (container engine, syslog),
+// which also tells its lane: the writer, as far as the transport knows it. Each lane has at most one unfinished event,
+// and the next line of the lane either goes on with it or ends it:
+//
+//   - a line with a header of the application's own (a time stamp, a level, a JSON object) starts an event, unless the
+//     event is a trace whose lines all carry that header and the message goes on with it;
+//   - a blank line, or one indented deeper than the event's first, goes on;
+//   - so does what the grammar of the trace expects (trace.go), and a trace right behind the error line that announces it;
+//   - any other line without a header goes on with an event whose header has a time stamp, since in such a log a line
+//     without one is the rest of a message; in a log without headers it is an event of its own.
+//
+// An event that waits is emitted as soon as a line of another lane comes, unless it is a trace or an error that a trace may
+// still follow; then it waits for at most maxAge lines. So events come out in the order in which they end, which is the
+// order of the lines wherever writers do not interleave. Lines within one lane whose header names another process
+// or thread are told apart in the same way.
+//
+// What the Joiner knows depends on nothing but the lines of unfinished events, so a restored one goes on exactly.
+
+const (
+	maxLanes = 64  // unfinished events at a time
+	maxAge   = 256 // lines of the stream after which an interrupted event is taken for finished
+	maxLoose = 200 // lines without any sign of belonging that one event takes in
+)
+
 // Joiner makes events of the lines of one stream. It is not safe for concurrent use.
 type Joiner struct {
-	cfg  Config
-	line Line
-	have bool
-	rec  incident.Record
+	cfg   Config
+	start *regexp.Regexp
+	rd    reader
+	sr    stackReader
+	arena arena
+
+	groups []*group // with unfinished events, least recently used first
+	cur    *group   // of the last line, nil where it was finished
+	seq    uint64
+	bytes  int // of all unfinished events
+	parked int
+
+	rec        incident.Record
+	freeEvents []*event
+	freeGroups []*group
+}
+
+// group is what is unfinished of one lane.
+type group struct {
+	lane    string
+	parked  bool // another thread of the lane goes on meanwhile
+	ev      *event
+	parts   []piece // of a line that the container engine split
+	partLen int
+	first   origin // of the first part
+	seq     uint64
+}
+
+// origin is what a collector said of a line.
+type origin struct {
+	offset int64
+	meta   *Meta
+	time   time.Time
+	sev    incident.Severity
+	ref    time.Time
 }
 
 // NewJoiner gives a Joiner for one stream. The error is the first of cfg.Validate's problems.
 func NewJoiner(cfg Config) (*Joiner, error) {
-	cfg, _, err := cfg.normal()
+	cfg, start, err := cfg.normal()
 	if err != nil {
 		return nil, err
 	}
-	return &Joiner{cfg: cfg}, nil
+	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location}}, nil
 }
 
 // SetReference says when the lines that follow were read: Batch.ReadAt. See Config.Reference.
 func (j *Joiner) SetReference(t time.Time) { j.cfg.Reference = t }
 
+// Pending says whether there is an unfinished event.
+func (j *Joiner) Pending() bool { return len(j.groups) > 0 }
+
 // Add takes the next line of the stream and emits the events that are complete by it. Events come in the order in which
 // they end. A Record is valid only during emit; Clone it to keep it. Everything is set but Source, File, and Service where
 // no trusted field of the line names it.
 func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
-	j.Flush(emit)
-	j.line, j.have = l, true
+	j.seq++
+	if len(l.Text) > j.cfg.MaxLine {
+		l.Text, l.Truncated = l.Text[:j.cfg.MaxLine], true
+	}
+	text, more := j.arena.copy(l.Text), ""
+	if k := strings.IndexByte(text, '\n'); k >= 0 { // a journal's message may have several lines
+		text, more = text[:k], text[k+1:]
+	}
+	e := j.newEvent()
+	e.origin = origin{offset: l.Offset, meta: l.Meta, time: l.Time, sev: l.Severity, ref: j.reference(&l)}
+	lane, body, partial := j.unwrap(text, e)
+	g := j.lane(lane, emit)
+	g.seq = j.seq
+	p := piece{raw: text, body: body, num: l.Number}
+	e.truncated = l.Truncated
+	if partial || len(g.parts) > 0 {
+		if len(g.parts) == 0 {
+			g.first = e.origin
+		}
+		if p = j.part(g, p, partial); partial {
+			j.release(e)
+			j.bound(emit)
+			return
+		}
+	}
+	g = j.logical(g, e, p, emit)
+	for more != "" {
+		line, rest, _ := strings.Cut(more, "\n")
+		more = rest
+		g.ev.begin()
+		g.ev.tr.step(line)
+		j.extend(g, piece{raw: line, body: line, num: l.Number})
+	}
+	if len(j.groups) > 1 || j.bytes > j.cfg.MaxPending {
+		j.bound(emit)
+	}
+}
+
+// reference is what dates the line's header where it has no year.
+func (j *Joiner) reference(l *Line) time.Time {
+	if !l.Time.IsZero() {
+		return l.Time
+	}
+	return j.cfg.Reference
+}
+
+// unwrap takes the transports off and tells the lane.
+func (j *Joiner) unwrap(text string, e *event) (lane, body string, partial bool) {
+	j.rd.ref = e.ref
+	h := &e.h
+	h.sev = e.sev
+	w := j.rd.unwrap(text, h)
+	if !h.time.IsZero() && e.time.IsZero() {
+		j.rd.ref = h.time
+	}
+	lane = w.lane
+	if m := e.meta; m != nil {
+		if m.Writer != "" {
+			lane = m.Writer
+		}
+		if h.host == "" {
+			h.host = m.Host
+		}
+		if h.pid == "" {
+			h.pid = m.PID
+		}
+	}
+	return lane, w.body, w.partial
+}
+
+// part takes a part of a split line. The last one gives the whole line, whose earlier parts stay pieces of their own.
+func (j *Joiner) part(g *group, p piece, partial bool) piece {
+	whole := ""
+	if !partial {
+		var b strings.Builder
+		for i := range g.parts {
+			b.WriteString(g.parts[i].body)
+		}
+		b.WriteString(p.body)
+		whole = b.String()
+		p.body = whole
+		return p
+	}
+	if g.partLen += len(p.raw); g.partLen > j.cfg.MaxEvent {
+		p.raw, p.body = "", "" // counted, not kept
+	}
+	g.parts = append(g.parts, p)
+	j.bytes += len(p.raw) + pieceCost
+	return p
+}
+
+// logical takes a whole line: p is its last physical one, the group's parts are those before. It gives the group that
+// the line is in.
+func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record)) *group {
+	j.readFirst(e, p.raw, p.body)
+	if len(g.parts) > 0 {
+		e.offset = g.first.offset
+	}
+	if e.h.headed {
+		if j.parked > 0 {
+			if o := j.resume(g, e, p, emit); o != nil {
+				j.release(e)
+				return o
+			}
+		}
+		if g.ev != nil && !sameWriter(&g.ev.h, &e.h) && g.ev.lastHeaded && g.ev.severity() >= incident.SeverityWarning && g.ev.open() && g.ev.tr.lang != langNone {
+			g = j.park(g)
+		}
+	}
+	if g.ev != nil && j.joins(g.ev, e, p) {
+		if e.h.headed {
+			p.body = e.h.msg
+		}
+		g.ev.lastHeaded = e.h.headed
+		g.ev.truncated = g.ev.truncated || e.truncated
+		j.takeParts(g, g.ev)
+		j.extend(g, p)
+		j.release(e)
+		return g
+	}
+	if g.ev != nil {
+		j.emit(g, emit)
+	}
+	e.logical, e.lastHeaded = 1, e.h.headed
+	g.ev = e
+	j.takeParts(g, e)
+	p.part, p.body = true, ""
+	before := e.bytes
+	e.bytes += e.firstCost()
+	e.put(p, j.cfg.MaxEvent)
+	j.bytes += e.bytes - before
+	return g
+}
+
+// readFirst reads body, the application's part of the line raw, as an event's first line.
+func (j *Joiner) readFirst(e *event, raw, body string) {
+	e.raw, e.body = raw, body
+	e.indent = len(body) - len(trimIndent(body))
+	j.rd.read(body, &e.h)
+}
+
+// takeParts makes the parts of a split line pieces of the event. The line as a whole is kept as the body of its last
+// piece; for the first line of an event the parts come first, so the whole is found behind them.
+func (j *Joiner) takeParts(g *group, e *event) {
+	if len(g.parts) == 0 {
+		return
+	}
+	if g.partLen > j.cfg.MaxEvent {
+		e.truncated = true
+	}
+	for i := range g.parts {
+		q := g.parts[i]
+		j.bytes -= len(q.raw) + pieceCost
+		q.part, q.body = true, ""
+		before := e.bytes
+		e.put(q, j.cfg.MaxEvent)
+		j.bytes += e.bytes - before
+	}
+	clear(g.parts)
+	g.parts, g.partLen = g.parts[:0], 0
+}
+
+// extend appends a line to the group's event.
+func (j *Joiner) extend(g *group, p piece) {
+	e := g.ev
+	before := e.bytes
+	e.logical++
+	e.put(p, j.cfg.MaxEvent)
+	j.bytes += e.bytes - before
+}
+
+// resume looks for a parked event of the same process and thread that the line goes on with.
+func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)) *group {
+	for _, o := range j.groups {
+		if !o.parked || o.lane != g.lane || !sameWriter(&o.ev.h, &e.h) {
+			continue
+		}
+		if j.joins(o.ev, e, p) {
+			p.body = e.h.msg
+			o.ev.lastHeaded, o.seq = true, j.seq
+			j.takeParts(g, o.ev)
+			j.extend(o, p)
+			if g.ev == nil && len(g.parts) == 0 {
+				j.drop(g)
+			}
+			return o
+		}
+		j.emit(o, emit)
+		j.drop(o)
+		return nil
+	}
+	return nil
+}
+
+// park sets the group's event aside, since a line of another thread came, and gives a new group for the lane.
+func (j *Joiner) park(g *group) *group {
+	g.parked = true
+	j.parked++
+	n := j.newGroup(g.lane)
+	n.parts, g.parts = g.parts, n.parts
+	n.partLen, g.partLen = g.partLen, 0
+	n.first, g.first = g.first, origin{}
+	j.cur = n
+	return n
+}
+
+// joins says whether a line goes on with the event e; n is the line, read as if it were an event's first.
+func (j *Joiner) joins(e, n *event, p piece) bool {
+	body := p.body
+	if j.start != nil {
+		return !j.start.MatchString(body) && !j.start.MatchString(p.raw)
+	}
+	h := &n.h
+	switch {
+	case h.extra:
+		return e.h.timed && e.h.pid == h.pid
+	case h.whole:
+		return false
+	case h.headed:
+		return j.joinsHeaded(e, n)
+	}
+	b := trimIndent(body)
+	if strings.TrimRight(b, " \t\r") == "" {
+		return true
+	}
+	if e.h.whole {
+		return false
+	}
+	e.begin()
+	indent := len(body) - len(b)
+	if e.tr.lang == langNone && e.severity() < incident.SeverityWarning && strings.HasPrefix(b, `File "`) && frameFamily(b) == langPython {
+		return false // a SyntaxError, which has no line before its File
+	}
+	if e.tr.step(body) {
+		return true
+	}
+	if strings.HasPrefix(b, "+ Exception Group Traceback") || strings.HasPrefix(b, "Traceback (most recent") && indent > 0 {
+		return j.adopts(e, trace{lang: langPython, phase: phaseFrames})
+	}
+	if indent > e.indent {
+		return true
+	}
+	if t := beginTrace(body); t.lang == langObject {
+		if !e.h.timed {
+			return false
+		}
+	} else if t.lang != langNone {
+		return j.adopts(e, t)
+	}
+	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
+		return true
+	}
+	if !e.h.timed || e.loose >= maxLoose || e.severity() < incident.SeverityWarning && wordSeverity(body) >= incident.SeverityError {
+		return false
+	}
+	e.loose++
+	return true
+}
+
+// joinsHeaded is joins for a line with a header of its own.
+func (j *Joiner) joinsHeaded(e, n *event) bool {
+	h := &n.h
+	if e.logical == 1 && e.h.timed && !e.h.leveled && h.leveled && !h.timed && julHead(e.h.msg) {
+		e.twoLine = true
+		return true
+	}
+	if !e.lastHeaded || e.h.whole || e.h.timed != h.timed || !sameWriter(&e.h, h) {
+		return false
+	}
+	msg := h.msg
+	if strings.TrimSpace(msg) == "" {
+		e.begin()
+		return e.tr.lang != langNone && e.tr.phase != phaseDone
+	}
+	e.begin()
+	if e.tr.lang == langNone {
+		return e.severity() >= incident.SeverityWarning && frameFamily(msg) != langNone && e.tr.step(msg)
+	}
+	if e.tr.lang == langObject {
+		return false
+	}
+	if e.tr.lang == langAt && e.tr.phase >= phaseSource {
+		return false
+	}
+	if extra := headIndent(n) - headIndent(e); extra > 0 && e.tr.phase == phaseFrames {
+		e.tr.step("  " + msg)
+		return true
+	}
+	return e.tr.step(msg)
+}
+
+// headIndent gives how many blanks stand between an event's header and its message.
+func headIndent(e *event) int {
+	body := e.h.msg
+	if body == "" || e.body == "" {
+		return 0
+	}
+	i := len(e.body) - len(body)
+	n := 0
+	for i > 0 && (e.body[i-1] == ' ' || e.body[i-1] == '\t') {
+		i--
+		n++
+	}
+	return n
+}
+
+// julHead says whether msg is "org.example.Class method", as java.util.logging prints behind the time.
+func julHead(msg string) bool {
+	class, method, ok := strings.Cut(msg, " ")
+	return ok && strings.IndexByte(class, '.') > 0 && method != "" && !strings.ContainsAny(method, " :")
+}
+
+// adopts says whether a trace belongs to the event before it: the line that announces it.
+func (j *Joiner) adopts(e *event, t trace) bool {
+	if e.tr.lang != langNone {
+		return false
+	}
+	switch t.lang {
+	case langPython, langPHP, langRuby:
+		if e.severity() < incident.SeverityWarning {
+			return false
+		}
+	case langAt:
+		if !e.h.headed || e.severity() < incident.SeverityWarning || t.phase != phaseStart {
+			return false
+		}
+	case langGo:
+		if t.phase != phaseFrames { // a panic is an event of its own, a goroutine dump is not
+			return false
+		}
+	default:
+		return false
+	}
+	e.tr = t
+	return true
+}
+
+// lane gives the group of a lane and makes it the current one.
+func (j *Joiner) lane(name string, emit func(*incident.Record)) *group {
+	if j.cur != nil {
+		if j.cur.lane == name {
+			return j.cur
+		}
+		if g := j.cur; len(g.parts) == 0 && !g.ev.open() {
+			j.emit(g, emit)
+			j.drop(g)
+		}
+	}
+	for i, g := range j.groups {
+		if g.lane == name && !g.parked {
+			copy(j.groups[i:], j.groups[i+1:])
+			j.groups[len(j.groups)-1] = g
+			j.cur = g
+			return g
+		}
+	}
+	j.cur = j.newGroup(name)
+	return j.cur
+}
+
+// bound finishes events that waited too long, or are too many or too large.
+func (j *Joiner) bound(emit func(*incident.Record)) {
+	for i := 0; i < len(j.groups); {
+		g := j.groups[i]
+		if g == j.cur && j.bytes <= j.cfg.MaxPending {
+			i++
+			continue
+		}
+		if len(j.groups) <= maxLanes && j.bytes <= j.cfg.MaxPending && j.seq-g.seq < maxAge {
+			if i++; !g.parked && j.parked == 0 {
+				return // the others are younger
+			}
+			continue
+		}
+		j.finish(g, emit)
+	}
+}
+
+// finish emits all that is unfinished of a group, and drops it.
+func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
+	if len(g.parts) > 0 {
+		// the rest of a split line never came: what there is of it is the line
+		last := g.parts[len(g.parts)-1]
+		g.parts = g.parts[:len(g.parts)-1]
+		j.bytes -= len(last.raw) + pieceCost
+		e := j.newEvent()
+		e.origin = g.first
+		whole := j.part(g, last, false)
+		j.unwrap(last.raw, e)
+		j.cur = g
+		j.logical(g, e, whole, emit)
+	}
+	if g.ev != nil {
+		j.emit(g, emit)
+	}
+	j.drop(g)
 }
 
 // Flush emits what is unfinished: at the end of the input, or when the caller's clock says that the last event will not
 // be continued.
 func (j *Joiner) Flush(emit func(*incident.Record)) {
-	if !j.have {
-		return
+	for len(j.groups) > 0 {
+		j.finish(j.groups[0], emit)
 	}
-	j.have = false
-	j.rec = incident.Record{
-		FirstLine: j.line.Number, LastLine: j.line.Number, Offset: j.line.Offset, Format: FormatText,
-		Message: j.line.Text, Raw: j.line.Text, Truncated: j.line.Truncated, Severity: j.line.Severity, Time: j.line.Time,
-	}
+}
+
+// emit emits the group's event.
+func (j *Joiner) emit(g *group, emit func(*incident.Record)) {
+	e := g.ev
+	g.ev = nil
+	j.bytes -= e.bytes
+	j.record(e, &j.rec)
+	j.release(e)
 	emit(&j.rec)
 }
 
-// Pending says whether there is an unfinished event.
-func (j *Joiner) Pending() bool { return j.have }
+func (j *Joiner) newEvent() *event {
+	if n := len(j.freeEvents); n > 0 {
+		e := j.freeEvents[n-1]
+		j.freeEvents = j.freeEvents[:n-1]
+		return e
+	}
+	return &event{}
+}
 
-// AppendState appends the Joiner's state to dst: the unfinished events and what was learned of the stream. A Joiner of
-// the same Config that is given it by Restore continues exactly as this one would have. Its size is bounded by
-// MaxPending and a few kilobytes; nothing is appended where there is nothing to remember.
-func (j *Joiner) AppendState(dst []byte) []byte { return dst }
+func (j *Joiner) release(e *event) {
+	if len(j.freeEvents) < 8 && cap(e.pieces) <= 256 {
+		e.reset()
+		j.freeEvents = append(j.freeEvents, e)
+	}
+}
 
-// Restore gives a new Joiner the state that AppendState wrote. A state that was not written by AppendState is an error,
-// and the Joiner is as new then.
-func (j *Joiner) Restore(state []byte) error { return nil }
+func (j *Joiner) newGroup(lane string) *group {
+	var g *group
+	if n := len(j.freeGroups); n > 0 {
+		g = j.freeGroups[n-1]
+		j.freeGroups = j.freeGroups[:n-1]
+	} else {
+		g = &group{}
+	}
+	g.lane, g.seq = lane, j.seq
+	j.groups = append(j.groups, g)
+	return g
+}
+
+// drop forgets a group that has nothing unfinished.
+func (j *Joiner) drop(g *group) {
+	for i, o := range j.groups {
+		if o == g {
+			copy(j.groups[i:], j.groups[i+1:])
+			j.groups[len(j.groups)-1] = nil
+			j.groups = j.groups[:len(j.groups)-1]
+			break
+		}
+	}
+	if g.parked {
+		j.parked--
+	}
+	if j.cur == g {
+		j.cur = nil
+	}
+	clear(g.parts)
+	*g = group{parts: g.parts[:0]}
+	if len(j.freeGroups) < 8 {
+		j.freeGroups = append(j.freeGroups, g)
+	}
+}

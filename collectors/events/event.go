@@ -1,0 +1,358 @@
+package events
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// piece is one physical line of an unfinished event.
+type piece struct {
+	raw  string
+	body string // what the application wrote, or the message where the header is repeated on every line
+	num  int64
+	part bool // body is kept elsewhere: the first line of an event, and the parts of a split line
+}
+
+// span is a run of line numbers.
+type span struct{ first, last int64 }
+
+// event is an unfinished event.
+type event struct {
+	h       head
+	raw     string // the physical line that the header was read from
+	body    string // the first logical line, without its transport
+	pieces  []piece
+	bytes   int
+	spans   []span
+	logical int // logical lines
+	loose   int // lines joined for no better reason than that they have no header
+	indent  int
+
+	tr         trace
+	begun      bool // tr was looked for in the first line
+	settled    bool // h.sev is final as far as words go
+	lastHeaded bool
+	twoLine    bool // java.util.logging: the level is on the second line
+	truncated  bool
+
+	origin
+}
+
+func (e *event) reset() {
+	pieces, spans := e.pieces, e.spans
+	clear(pieces)
+	*e = event{pieces: pieces[:0], spans: spans[:0]}
+}
+
+// put appends one physical line.
+func (e *event) put(p piece, max int) {
+	e.pieces = append(e.pieces, p)
+	e.bytes += p.size()
+	if k := len(e.spans) - 1; p.num > 0 {
+		switch {
+		case k >= 0 && e.spans[k].last == p.num:
+		case k >= 0 && (e.spans[k].last+1 == p.num || k >= maxSpans):
+			e.spans[k].last = p.num
+		default:
+			e.spans = append(e.spans, span{p.num, p.num})
+		}
+	}
+	if e.bytes > max {
+		e.cut(max)
+	}
+}
+
+func (p *piece) size() int {
+	if strings.HasSuffix(p.raw, p.body) {
+		return len(p.raw) + pieceCost
+	}
+	return len(p.raw) + len(p.body) + pieceCost
+}
+
+// firstCost is what the first line's body takes beside its raw form.
+func (e *event) firstCost() int {
+	if strings.HasSuffix(e.raw, e.body) {
+		return 0
+	}
+	return len(e.body)
+}
+
+// pieceCost is what a line costs beside its bytes.
+const pieceCost = 48
+
+// maxSpans bounds how many gaps between an event's lines are remembered.
+const maxSpans = 1024
+
+// cut drops lines from the middle of an event that has become too large: three quarters of max stay of its beginning,
+// and half of what is left of its end.
+func (e *event) cut(max int) {
+	e.truncated = true
+	keep := max - max/4
+	n, i := 0, 0
+	for i < len(e.pieces) && (i == 0 || n+e.pieces[i].size() <= keep) {
+		n += e.pieces[i].size()
+		i++
+	}
+	k := len(e.pieces)
+	tail := 0
+	for k > i && tail+e.pieces[k-1].size() <= max/8 {
+		k--
+		tail += e.pieces[k].size()
+	}
+	e.pieces = append(e.pieces[:i], e.pieces[k:]...)
+	e.bytes = n + tail + e.firstCost()
+}
+
+// begin looks for the trace that the first line may begin.
+func (e *event) begin() {
+	if e.begun {
+		return
+	}
+	e.begun = true
+	if !e.h.whole {
+		e.tr = beginTrace(e.h.msg)
+		if e.tr.lang == langNone && !e.h.headed && len(e.h.msg) > 0 && e.h.msg[0] == ' ' {
+			e.tr = beginTrace(trimIndent(e.h.msg))
+		}
+	}
+}
+
+// severity is what the event's first line says: a level, or the collector's, or words.
+func (e *event) severity() incident.Severity {
+	if !e.settled {
+		e.settled = true
+		h := &e.h
+		if h.leveled {
+			return h.sev
+		}
+		if h.sev == incident.SeverityUnset || h.sev == incident.SeverityInfo && e.meta != nil && e.meta.Trusted["_TRANSPORT"] == "stdout" {
+			// journald gives all that a service prints the priority 6, which says nothing
+			if w := wordSeverity(h.msg); w > h.sev {
+				h.sev = w
+			}
+		}
+	}
+	return e.h.sev
+}
+
+// open says whether more lines of the event may come after lines of other writers: it is a trace, or looks like what
+// a trace follows.
+func (e *event) open() bool {
+	e.begin()
+	return e.tr.lang != langNone || e.severity() >= incident.SeverityError
+}
+
+// sameWriter says whether two headers name the same process and thread.
+func sameWriter(a, b *head) bool { return a.pid == b.pid && a.thread == b.thread }
+
+// record fills in rec from a finished event.
+func (j *Joiner) record(e *event, rec *incident.Record) {
+	e.begin()
+	h := &e.h
+	if e.tr.lang == langObject && e.tr.depth <= 0 && len(e.pieces) > 1 {
+		j.readObject(e)
+	}
+	sev := e.severity()
+	*rec = incident.Record{
+		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.msg, Truncated: e.truncated,
+		Logger: h.logger, Host: h.host, PID: h.pid, Thread: h.thread, TraceID: h.trace, Raw: e.pieces[0].raw,
+	}
+	if len(e.spans) > 0 {
+		rec.FirstLine, rec.LastLine = e.spans[0].first, e.spans[0].last
+	}
+	if len(e.spans) > 1 {
+		rec.Lines = e.numbers()
+	}
+	if rec.Format == "" {
+		rec.Format = FormatText
+	}
+	if h.time.IsZero() && !e.time.IsZero() {
+		rec.Time = e.time.UTC()
+	}
+	if m := e.meta; m != nil {
+		rec.Service, rec.Trusted = m.Service, m.Trusted
+		if rec.Logger == "" {
+			rec.Logger = m.Identifier
+		}
+	}
+	if len(e.pieces) > 1 {
+		rec.Raw = e.join()
+		if e.twoLine {
+			e.secondLine(rec)
+		}
+		if strings.TrimSpace(rec.Message) == "" {
+			rec.Message = e.firstWords()
+		}
+	}
+	if len(rec.Raw) > j.cfg.MaxEvent {
+		rec.Raw, rec.Truncated = rec.Raw[:j.cfg.MaxEvent], true
+	}
+	if len(rec.Message) > j.cfg.MaxEvent {
+		rec.Message, rec.Truncated = rec.Message[:j.cfg.MaxEvent], true
+	}
+	j.stack(e, rec)
+	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
+		rec.Message += ": " + h.errText
+	}
+	if rec.Severity == incident.SeverityInfo && h.leveled && !h.whole && accessStatus(rec.Message) >= 500 {
+		rec.Severity = incident.SeverityError
+	}
+}
+
+// stack fills in exception and frames, and what they say of the severity.
+func (j *Joiner) stack(e *event, rec *incident.Record) {
+	h := &e.h
+	multi := strings.IndexByte(rec.Message, '\n')
+	if e.logical > 1 && e.tr.lang != langObject || e.tr.lang != langNone && e.tr.lang != langObject || h.stack != "" || multi >= 0 {
+		sr := &j.sr
+		sr.blocks, sr.cur, sr.lang, sr.reversed, sr.prev, sr.suppressed, sr.goDone = sr.blocks[:0], 0, langNone, false, "", -1, false
+		switch {
+		case h.stack != "":
+			if k := strings.IndexByte(h.stack, '\n'); k > 0 || h.excType == "" {
+				sr.lines(h.stack)
+			}
+		default:
+			if strings.HasPrefix(h.msg, "thread '") {
+				sr.lang = langRust
+			}
+			sr.lines(h.msg)
+			for i := 1; i < len(e.pieces); i++ {
+				if p := &e.pieces[i]; !p.part {
+					sr.add(p.body)
+				}
+			}
+		}
+		if b := sr.root(); b != nil && (len(b.frames) > 0 || e.tr.lang != langNone || h.stack != "") {
+			rec.Exception, rec.ExceptionMessage = b.typ, b.text
+			rec.Frames = b.frames
+			if len(b.frames) > 0 && e.tr.lang == langNone {
+				e.tr.lang = langAt
+			}
+		}
+	}
+	if multi >= 0 {
+		first := strings.TrimRight(rec.Message[:multi], " \r")
+		if strings.TrimSpace(first) == "" {
+			first, _, _ = strings.Cut(strings.TrimLeft(rec.Message, " \t\r\n"), "\n")
+		}
+		rec.Message = first
+	}
+	if len(rec.Frames) == 0 && len(h.frames) > 0 {
+		rec.Frames = h.frames
+	}
+	if rec.Exception == "" && h.excType != "" {
+		rec.Exception, rec.ExceptionMessage = h.excType, h.excMsg
+	}
+	if rec.ExceptionMessage == "" {
+		if rec.ExceptionMessage = h.excMsg; rec.ExceptionMessage == "" && rec.Exception == "" {
+			rec.ExceptionMessage = h.errText
+		}
+	}
+	if e.tr.lang != langNone && e.tr.lang != langObject && !h.leveled {
+		least := incident.SeverityError
+		if rec.Exception == "panic" && e.tr.lang == langGo && !strings.HasPrefix(h.msg, "http:") || rec.Exception == "fatal error" {
+			least = incident.SeverityFatal
+		}
+		if e.tr.lang == langAt && len(rec.Frames) == 0 && rec.Severity > incident.SeverityUnset && e.logical == 1 {
+			least = rec.Severity
+		}
+		rec.Severity = max(rec.Severity, least)
+	}
+}
+
+func (sr *stackReader) lines(s string) {
+	for s != "" {
+		line, rest, _ := strings.Cut(s, "\n")
+		sr.add(strings.TrimRight(line, "\r"))
+		s = rest
+	}
+}
+
+// readObject reads a JSON object that was printed over several lines.
+func (j *Joiner) readObject(e *event) {
+	var b strings.Builder
+	b.WriteString(e.body + "\n")
+	for i := range e.pieces {
+		if !e.pieces[i].part {
+			b.WriteString(e.pieces[i].body)
+			b.WriteByte('\n')
+		}
+	}
+	j.rd.ref = e.ref
+	if !j.rd.readJSON(b.String(), &e.h) {
+		e.h.msg = trimIndent(e.pieces[len(e.pieces)-1].body)
+	}
+}
+
+// join gives the event's lines as they were read.
+func (e *event) join() string {
+	n := 0
+	for i := range e.pieces {
+		n += len(e.pieces[i].raw) + 1
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for i := range e.pieces {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.pieces[i].raw)
+	}
+	return b.String()
+}
+
+// firstWords gives the first line behind the header that is not blank.
+func (e *event) firstWords() string {
+	for i := 1; i < len(e.pieces); i++ {
+		if s := strings.TrimSpace(trimIndent(e.pieces[i].body)); s != "" && !e.pieces[i].part {
+			return s
+		}
+	}
+	return ""
+}
+
+// secondLine takes message and level from the second line, where java.util.logging prints them.
+func (e *event) secondLine(rec *incident.Record) {
+	for i := 1; i < len(e.pieces); i++ {
+		if level, msg, ok := strings.Cut(e.pieces[i].body, ":"); ok {
+			if sev, ok := levelWord(level); ok {
+				rec.Logger, rec.Message, rec.Severity = rec.Message, strings.TrimLeft(msg, " "), sev
+				e.h.leveled, e.h.sev = true, sev
+				return
+			}
+		}
+	}
+}
+
+func (e *event) numbers() []int64 {
+	var out []int64
+	for _, s := range e.spans {
+		for n := s.first; n <= s.last && len(out) < 1<<16; n++ {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// arena copies lines into memory of its own, in chunks. The strings stay valid for good (nothing is written twice);
+// an unfinished event holds on to its own chunk and not to the collector's buffers.
+type arena struct{ buf []byte }
+
+const chunkSize = 32 << 10
+
+func (a *arena) copy(s string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	if len(s) > chunkSize/4 {
+		return strings.Clone(s)
+	}
+	if cap(a.buf)-len(a.buf) < len(s) {
+		a.buf = make([]byte, 0, chunkSize)
+	}
+	n := len(a.buf)
+	a.buf = append(a.buf, s...)
+	return unsafe.String(&a.buf[n], len(s))
+}

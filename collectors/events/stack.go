@@ -1,0 +1,358 @@
+package events
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// A trace is read as a chain of blocks, each an exception with its frames. Which one is the root cause depends on the
+// language: the JVM, JavaScript and Ruby print it last, Python and PHP first, .NET in the middle.
+
+type blockKind uint8
+
+const (
+	blockFirst blockKind = iota
+	blockCause           // Caused by, [cause], --->
+	blockWrapper
+	blockSuppressed
+)
+
+type block struct {
+	kind      blockKind
+	typ, text string
+	frames    []incident.Frame
+	named     bool
+}
+
+// stackReader gathers the blocks of one event.
+type stackReader struct {
+	blocks     []block
+	cur        int // where frames go
+	lang       lang
+	reversed   bool // most recent call last
+	prev       string
+	suppressed int // indentation of the Suppressed we are in, -1 where we are in none
+	goDone     bool
+}
+
+const maxBlocks = 64
+
+// add takes the next line of the event.
+func (sr *stackReader) add(s string) {
+	b := trimIndent(s)
+	indent := len(s) - len(b)
+	for strings.HasPrefix(b, "| ") || strings.HasPrefix(b, "+ ") { // the margin of an ExceptionGroup
+		b = trimIndent(b[2:])
+	}
+	if b == "" {
+		sr.prev = ""
+		return
+	}
+	defer func() { sr.prev = b }()
+	if len(sr.blocks) == 0 {
+		sr.blocks = append(sr.blocks, block{})
+		sr.suppressed = -1
+	}
+	if f, ok := parseFrame(b, sr.prev); ok && !rubyStart(b) {
+		if sr.suppressed < 0 {
+			sr.frame(f, b)
+		}
+		return
+	}
+	switch {
+	case strings.HasSuffix(b, tracebackLine):
+		sr.reversed, sr.lang = true, langPython
+		if len(sr.blocks[sr.cur].frames) > 0 || sr.blocks[sr.cur].named {
+			sr.push(blockFirst)
+		}
+		return
+	case strings.HasPrefix(b, "Caused by: "):
+		if sr.suppressed >= 0 {
+			if indent >= sr.suppressed && sr.suppressed > 0 {
+				return
+			}
+			sr.suppressed = -1
+		}
+		sr.push(blockCause)
+		sr.name(b[11:])
+		return
+	case strings.HasPrefix(b, "Suppressed: "):
+		if sr.suppressed < 0 {
+			sr.suppressed = indent
+		}
+		return
+	case strings.HasPrefix(b, "Wrapped by: "):
+		sr.push(blockWrapper)
+		sr.name(b[12:])
+		return
+	case strings.HasPrefix(b, "[cause]: "):
+		sr.push(blockCause)
+		sr.name(b[9:])
+		return
+	case strings.HasPrefix(b, "---> "):
+		if !strings.HasPrefix(b, "---> (Inner Exception #") {
+			sr.push(blockCause)
+			sr.name(b[5:])
+		}
+		return
+	case strings.HasPrefix(b, "--- End of inner"):
+		if sr.cur > 0 {
+			sr.cur--
+		}
+		return
+	case strings.HasPrefix(b, "goroutine "):
+		if len(sr.blocks[sr.cur].frames) > 0 {
+			sr.goDone = true // the first goroutine is the one that panicked
+		}
+		return
+	case strings.HasPrefix(b, "Next "):
+		if sr.lang == langPHP {
+			sr.push(blockWrapper)
+			sr.name(b[5:])
+			return
+		}
+	case strings.HasPrefix(b, "thrown in "):
+		return
+	}
+	if sr.suppressed >= 0 {
+		return
+	}
+	cur := &sr.blocks[sr.cur]
+	if rubyStart(b) {
+		sr.rubyHead(b)
+		return
+	}
+	if cur.named {
+		if sr.lang == langRust && cur.text == "" && !strings.HasPrefix(b, "note: ") && b != "stack backtrace:" {
+			cur.text = b
+		}
+		return
+	}
+	sr.head(b)
+}
+
+func (sr *stackReader) frame(f incident.Frame, b string) {
+	if sr.goDone {
+		return
+	}
+	cur := &sr.blocks[sr.cur]
+	if goFile(b) {
+		sr.lang = langGo
+	}
+	if strings.HasPrefix(b, "File ") {
+		sr.lang = langPython
+		sr.reversed = true
+	}
+	if len(cur.frames) >= maxFrames {
+		if !sr.reversed {
+			return
+		}
+		cur.frames = append(cur.frames[:0], cur.frames[1:]...) // the most recent come last
+	}
+	cur.frames = append(cur.frames, f)
+}
+
+func (sr *stackReader) push(k blockKind) {
+	if len(sr.blocks) >= maxBlocks {
+		return
+	}
+	sr.blocks = append(sr.blocks, block{kind: k})
+	sr.cur = len(sr.blocks) - 1
+}
+
+// name reads an exception's type and text into the current block.
+func (sr *stackReader) name(s string) {
+	cur := &sr.blocks[sr.cur]
+	if cur.named {
+		return
+	}
+	if k := strings.Index(s, " ---> "); k > 0 { // .NET's ToString on one line
+		cur.typ, cur.text = splitException(s[:k])
+		cur.named = true
+		sr.push(blockCause)
+		sr.name(s[k+6:])
+		return
+	}
+	cur.typ, cur.text = splitException(s)
+	cur.text = strings.TrimSuffix(cur.text, " {")
+	cur.named = cur.typ != ""
+}
+
+// splitException splits "type: text"; what has no type is all text.
+func splitException(s string) (typ, text string) {
+	if t, x, ok := exceptionHeader(s); ok {
+		return t, x
+	}
+	if k := strings.Index(s, ": "); k > 0 && !strings.ContainsAny(s[:k], " \t\"'") {
+		return s[:k], s[k+2:]
+	}
+	if !strings.ContainsAny(s, " \t") {
+		return strings.TrimSuffix(s, ":"), ""
+	}
+	return "", s
+}
+
+// head reads a line that may name the exception of the current block.
+func (sr *stackReader) head(b string) {
+	cur := &sr.blocks[sr.cur]
+	set := func(l lang, typ, text string) {
+		cur.typ, cur.text, cur.named = typ, text, true
+		if l != langNone {
+			sr.lang = l
+		}
+	}
+	switch {
+	case strings.HasPrefix(b, "panic: "):
+		set(langGo, "panic", strings.TrimSuffix(b[7:], " [recovered]"))
+		return
+	case strings.HasPrefix(b, "fatal error: "):
+		set(langGo, "fatal error", b[13:])
+		return
+	case strings.HasPrefix(b, "http: panic serving "):
+		text := b[20:]
+		if k := strings.Index(text, ": "); k > 0 {
+			text = text[k+2:]
+		}
+		set(langGo, "panic", text)
+		return
+	case strings.HasPrefix(b, "thread '") && strings.Contains(b, " panicked at "):
+		_, text, _ := strings.Cut(b, " panicked at ")
+		if strings.HasSuffix(text, ":") {
+			text = "" // it is on the next line
+		} else if strings.HasPrefix(text, "'") { // before Rust 1.73
+			if k := strings.LastIndex(text, "', "); k > 0 {
+				text = text[1:k]
+			}
+		}
+		set(langRust, "panic", text)
+		return
+	}
+	s := b
+	if k := strings.Index(s, "Uncaught "); k >= 0 {
+		s = s[k+9:]
+		if strings.Contains(b[:k], "PHP") || strings.Contains(b[:k], "Fatal error") {
+			sr.phpHead(s)
+			return
+		}
+	} else if strings.HasPrefix(s, `Exception in thread "`) {
+		if k := strings.Index(s[21:], `" `); k >= 0 {
+			s = s[21+k+2:]
+		}
+	} else if hasAnyPrefix(s, "Unhandled exception. ", "Unhandled Exception: ") {
+		s = s[21:]
+	}
+	if k := strings.Index(s, `{"exception":"[object] (`); k >= 0 { // Laravel
+		in := s[k+24:]
+		if k := strings.IndexByte(in, '('); k > 0 {
+			typ := in[:k]
+			text := in[k:]
+			if k := strings.Index(text, "): "); k > 0 {
+				text = text[k+3:]
+			}
+			sr.phpHead(typ + ": " + text)
+			return
+		}
+	}
+	if _, _, ok := exceptionHeader(s); ok {
+		sr.name(s)
+		return
+	}
+	if len(s) < len(b) && s != "" {
+		sr.name(s)
+		return
+	}
+	// Python prints the exception behind its frames, whatever its name
+	if sr.lang == langPython && len(cur.frames) > 0 && sr.prev != "" && cur.pythonEnd(b) {
+		sr.name(b)
+		return
+	}
+	// an exception behind other words of the message: "Servlet.service() threw exception [... ] with root cause"
+	if k := strings.LastIndex(b, ": "); k > 0 {
+		start := strings.LastIndexByte(b[:k], ' ') + 1
+		if t, x, ok := exceptionHeader(b[start:]); ok && len(t) > 5 {
+			set(langNone, t, x)
+		}
+	}
+}
+
+// pythonEnd says whether b can be "package.Type: text" or "package.Type".
+func (*block) pythonEnd(b string) bool {
+	i := 0
+	for i < len(b) && (isWord(b[i]) || b[i] == '.') {
+		i++
+	}
+	return i > 1 && !isDigit(b[0]) && (i == len(b) || strings.HasPrefix(b[i:], ": ") || b[i:] == ":")
+}
+
+// phpHead reads "Type: text in /file.php:12"; the place is the most recent frame, which PHP does not number.
+func (sr *stackReader) phpHead(s string) {
+	sr.lang = langPHP
+	text := s
+	var fr incident.Frame
+	if k := strings.LastIndex(s, " in "); k > 0 {
+		if file, line, ok := splitPos(s[k+4:]); ok {
+			text, fr = s[:k], incident.Frame{File: file, Line: line, InApp: inApp(langPHP, file, "")}
+		}
+	} else if k := strings.LastIndex(s, " at "); k > 0 {
+		if file, line, ok := splitPos(strings.TrimSuffix(s[k+4:], ")")); ok {
+			text, fr = s[:k], incident.Frame{File: file, Line: line, InApp: inApp(langPHP, file, "")}
+		}
+	}
+	sr.name(text)
+	if fr.File != "" {
+		sr.frame(fr, "")
+	}
+}
+
+// rubyHead reads "file.rb:12:in 'name': text (Class)".
+func (sr *stackReader) rubyHead(b string) {
+	sr.lang = langRuby
+	if cur := &sr.blocks[sr.cur]; cur.named {
+		sr.push(blockCause)
+	}
+	cur := &sr.blocks[sr.cur]
+	k := strings.Index(b, ":in ") + 5
+	e := k + strings.IndexByte(b[k:], '\'')
+	if f, ok := parseRubyFrame(b[:e+1]); ok {
+		sr.frame(f, "")
+	}
+	text := b[e+3:]
+	if strings.HasSuffix(text, ")") {
+		if p := strings.LastIndex(text, " ("); p >= 0 {
+			cur.typ, text = text[p+2:len(text)-1], text[:p]
+		}
+	}
+	cur.text, cur.named = text, true
+}
+
+// root gives the block of the root cause, nil where there was neither exception nor frame.
+func (sr *stackReader) root() *block {
+	if len(sr.blocks) == 0 {
+		return nil
+	}
+	best := -1
+	for i := range sr.blocks {
+		b := &sr.blocks[i]
+		if !b.named && len(b.frames) == 0 {
+			continue
+		}
+		switch {
+		case best < 0:
+			best = i
+		case b.kind == blockCause:
+			best = i
+		case b.kind == blockFirst && strings.HasSuffix(sr.blocks[best].typ, "ExceptionGroup"):
+			best = i
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	b := &sr.blocks[best]
+	if sr.reversed {
+		slices.Reverse(b.frames)
+	}
+	return b
+}
