@@ -151,7 +151,7 @@ func (x *exportReader) binary(line []byte, v visitor) error {
 	keep := int(min(uint64(n), length))
 	rest := int64(length) - int64(keep)
 	switch {
-	case keep == 0:
+	case n == 0:
 	case keep <= x.r.Size():
 		value, err := x.r.Peek(keep)
 		if err != nil {

@@ -151,6 +151,7 @@ func (j *Journald) start() {
 	defer ready.Close()
 	j.cmd = exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", j.root, bin)
 	j.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NOTIFY_SOCKET=" + ready.LocalAddr().String()}
+	j.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics runs no cleanup
 	j.cmd.Stderr, j.cmd.Stdout = &j.stderr, &j.stderr
 	must(j.t, j.cmd.Start())
 	j.t.Cleanup(j.Stop)
@@ -248,8 +249,11 @@ func (j *Journald) send(oob, data []byte) {
 // Sync returns when everything sent before is in the journal's files.
 func (j *Journald) Sync() { j.call("io.systemd.Journal.Synchronize") }
 
-// Rotate closes the journal files and opens new ones.
-func (j *Journald) Rotate() { j.call("io.systemd.Journal.Rotate") }
+// Rotate closes the journal files and opens new ones. What was sent before is in the closed ones.
+func (j *Journald) Rotate() {
+	j.Sync()
+	j.call("io.systemd.Journal.Rotate")
+}
 
 // Vacuum deletes every archived journal file.
 func (j *Journald) Vacuum() {

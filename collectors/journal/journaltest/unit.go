@@ -2,6 +2,7 @@ package journaltest
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -83,22 +84,36 @@ func (u *Unit) Print(priority int, message string) {
 	u.Write(Field{"PRIORITY", strconv.Itoa(priority)}, Field{"MESSAGE", message})
 }
 
-// Run runs a program as a process of the unit, its output going to the journal as that of a service does: line by line,
-// through a stream. It returns when the program has ended.
+// Run runs a program as a process of the unit and hands its output to the journal as that of a service goes there: line by
+// line, through a stream. It returns when journald has it. The program's output is printed by one process that lives until
+// then, since journald can't tell the unit of a process that is gone when it looks.
 func (u *Unit) Run(identifier string, argv ...string) {
 	u.j.t.Helper()
 	// journald asks the kernel who connected, so the one that connects has to be in the cgroup already.
 	cmd := exec.Command("nsenter", append([]string{
 		"--mount=/proc/" + strconv.Itoa(u.j.cmd.Process.Pid) + "/ns/mnt", "--wd=.",
-		"sh", "-c", `read -r go; id=$1; shift; exec systemd-cat --identifier="$id" "$@"`, "sh", identifier,
+		"sh", "-c", `read -r go; id=$1; shift; exec systemd-cat --identifier="$id" sh -c "$@"`, "sh", identifier,
+		`out=$("$@" 2>&1 </dev/null); printf "%s\n" "$out"; echo >&3; read -r end`, "sh",
 	}, argv...)...)
 	stdin, err := cmd.StdinPipe()
 	must(u.j.t, err)
-	cmd.Stderr = &u.j.stderr
+	printed, fd3, err := os.Pipe()
+	must(u.j.t, err)
+	defer printed.Close()
+	cmd.ExtraFiles = []*os.File{fd3}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	must(u.j.t, cmd.Start())
+	must(u.j.t, fd3.Close())
 	must(u.j.t, os.WriteFile(u.procs, []byte(strconv.Itoa(cmd.Process.Pid)), 0o644))
 	_, err = io.WriteString(stdin, "go\n")
-	must(u.j.t, errors.Join(err, stdin.Close(), cmd.Wait()))
+	must(u.j.t, err)
+	if _, err := printed.Read(make([]byte, 1)); err != nil {
+		u.j.t.Fatalf("%v did not run: %v\n%s", argv, err, stderr.String())
+	}
+	u.j.Sync()
+	must(u.j.t, stdin.Close())
+	_ = cmd.Wait() // the shell's read fails at the end of its input
 }
 
 // cgroupRoot gives the hierarchy that systemd keeps its units in, where it can be written: a pure cgroup2, the cgroup2 of
