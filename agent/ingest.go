@@ -1,0 +1,411 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/logwright/logwright/agent/cluster"
+	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/agent/store"
+	"github.com/logwright/logwright/collectors"
+)
+
+// ingest takes batches in for good: it runs them through the pipeline and commits, in one transaction, the collector's
+// position, the joiner's pending lines, the clusters' counts and what they trigger. A batch is acknowledged to its
+// collector only after that.
+//
+// Memory (joiners, clusterer, baselines) moves on before the commit, so a commit that fails is tried again with the same
+// step until it succeeds or ctx ends; in the latter case the ingest refuses everything from then on and is to be built
+// again from the store. That is what makes the counts exact: no line is ever run through the pipeline twice.
+type ingest struct {
+	st        *store.Store
+	log       *slog.Logger
+	now       func() time.Time
+	threshold incident.Severity
+	notifiers []string
+	// spikes turns the spike trigger on.
+	spikes bool
+	// wake is called after a commit that changed an incident.
+	wake func()
+	// fault, where set, is called at each named point (tests kill the process there).
+	fault func(point string)
+
+	mu        sync.Mutex
+	p         *pipeline
+	baselines *cluster.Baselines
+	beats     *cluster.Heartbeats
+	step      step
+	broken    error
+	full      bool // the last commit failed; said once
+}
+
+// baselineDays is how far back the minutes of a cluster are taken into its baseline at start.
+const baselineDays = 7
+
+// restoreIngest builds the ingest as the store left it.
+func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluster.Config) error {
+	var readErr error
+	clusters, err := cluster.Restore(cc, func(yield func(cluster.Memory) bool) {
+		for m, err := range g.st.Clusters(ctx) {
+			if err != nil {
+				readErr = err
+				return
+			}
+			if len(m.State) == 0 && m.AliasOf == "" {
+				continue // a heartbeat's: no line ever made it
+			}
+			if !yield(cluster.Memory{ID: m.ID, AliasOf: m.AliasOf, Service: m.Service, Template: m.Template, State: m.State}) {
+				return
+			}
+		}
+	})
+	if readErr != nil {
+		return fmt.Errorf("reading the clusters: %w", readErr)
+	}
+	if err != nil {
+		// One damaged cluster is no reason to stand still: it is learned anew under the same id.
+		g.log.Error("some clusters could not be restored and are learned anew", "err", err)
+	}
+	g.p = newPipeline(cfg, clusters)
+	streams, err := g.st.Streams(ctx, "")
+	if err != nil {
+		return fmt.Errorf("reading the cursors: %w", err)
+	}
+	for _, s := range streams {
+		if err := g.p.restore(s.Source, s.ID, s.File, s.Position, s.Pending); err != nil {
+			g.log.Error("pending lines were lost", "err", err)
+			gap := incident.Gap{Source: s.Source, File: s.File, At: g.now(), Reason: "the saved state of the joiner was damaged"}
+			if err := g.st.Update(ctx, func(tx *store.Tx) error { return g.gap(tx, gap) }); err != nil {
+				return err
+			}
+		}
+	}
+	g.baselines = cluster.NewBaselines(0)
+	for b, err := range g.st.Buckets(ctx, g.now().Unix()/60-baselineDays*24*60) {
+		if err != nil {
+			return fmt.Errorf("reading the baselines: %w", err)
+		}
+		g.baselines.Load(b.Cluster, b.Minute.Minute, int(b.N))
+	}
+	return nil
+}
+
+var errBroken = errors.New("a commit was given up; the ingest has to be built again")
+
+// cursor gives where the streams of a source stand.
+func (g *ingest) cursor(source string) collectors.Cursor {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var c collectors.Cursor
+	for k, s := range g.p.streams {
+		if k.source == source && s.position != nil {
+			if c == nil {
+				c = collectors.Cursor{}
+			}
+			c[k.id] = s.position
+		}
+	}
+	return c
+}
+
+// take commits one batch of a source.
+func (g *ingest) take(ctx context.Context, source string, b collectors.Batch) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.broken != nil {
+		return g.broken
+	}
+	if err := g.p.take(source, &b, &g.step); err != nil {
+		g.broken = err
+		return err
+	}
+	return g.commit(ctx)
+}
+
+// flushIdle ends events that have waited for more lines since before, and commits them.
+func (g *ingest) flushIdle(ctx context.Context, before time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.broken != nil {
+		return g.broken
+	}
+	g.p.flushIdle(before, &g.step)
+	if g.step.empty() {
+		return nil
+	}
+	return g.commit(ctx)
+}
+
+// firing is what a step does to one cluster, computed once and written as often as the transaction needs.
+type firing struct {
+	counts  store.Counts
+	samples []incident.Sample
+	service string
+	// spike is set where the cluster came far more often than it used to.
+	spike *cluster.Spike
+}
+
+// commit writes the step, again and again until it is kept.
+func (g *ingest) commit(ctx context.Context) error {
+	changes := memories(g.p.clusters.TakeChanges())
+	firings := g.firings()
+	streams := make([]store.Stream, 0, len(g.step.touched))
+	for _, s := range g.step.touched {
+		streams = append(streams, store.Stream{
+			Source: s.source, ID: s.id, File: s.file, Position: s.position, Pending: s.join.AppendState(nil),
+		})
+	}
+	g.point("before-commit")
+	var changed bool
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := g.st.Update(ctx, func(tx *store.Tx) error {
+			changed = false
+			if err := tx.SaveClusters(changes); err != nil {
+				return err
+			}
+			for i := range firings {
+				did, err := g.write(tx, &firings[i])
+				if err != nil {
+					return err
+				}
+				changed = changed || did
+			}
+			for _, gap := range g.step.gaps {
+				changed = true
+				if err := g.gap(tx, gap); err != nil {
+					return err
+				}
+			}
+			for _, s := range streams {
+				if err := tx.SaveStream(s); err != nil {
+					return err
+				}
+			}
+			for _, k := range g.step.forgotten {
+				if err := tx.ForgetStream(k.source, k.id); err != nil {
+					return err
+				}
+			}
+			g.point("in-commit")
+			return nil
+		})
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			g.broken = errBroken
+			return context.Cause(ctx)
+		}
+		if !g.full {
+			g.full = true
+			g.log.Error("can't keep what was read; collecting waits until it can", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			g.broken = errBroken
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+	if g.full {
+		g.full = false
+		g.log.Info("keeping works again; collecting goes on")
+	}
+	g.point("after-commit")
+	g.step.reset()
+	if changed && g.wake != nil {
+		g.wake()
+	}
+	return nil
+}
+
+func (g *ingest) point(name string) {
+	if g.fault != nil {
+		g.fault(name)
+	}
+}
+
+func memories(in []cluster.Memory) []store.ClusterMemory {
+	out := make([]store.ClusterMemory, len(in))
+	for i, m := range in {
+		out[i] = store.ClusterMemory{ID: m.ID, AliasOf: m.AliasOf, Service: m.Service, Template: m.Template, State: m.State}
+	}
+	return out
+}
+
+// firings resolves the step's deltas to the clusters they belong to now, several to one after a merge, and asks the
+// baselines once.
+func (g *ingest) firings() []firing {
+	now := g.now()
+	out := make([]firing, 0, len(g.step.deltas))
+	at := make(map[string]int, len(g.step.deltas))
+	for i := range g.step.deltas {
+		d := &g.step.deltas[i]
+		id := g.p.clusters.Resolve(d.ref)
+		n, ok := at[id]
+		if !ok {
+			n = len(out)
+			at[id] = n
+			out = append(out, firing{counts: store.Counts{Cluster: id}, service: d.service})
+		}
+		f := &out[n]
+		c := &f.counts
+		if d.problems > 0 && c.Problems == 0 {
+			c.First, c.Last = time.Time{}, time.Time{}
+		}
+		if d.problems > 0 || c.Problems == 0 {
+			if c.First.IsZero() || !d.first.IsZero() && d.first.Before(c.First) {
+				c.First = d.first
+			}
+			if d.last.After(c.Last) {
+				c.Last = d.last
+			}
+		}
+		c.Events += d.events
+		c.Problems += d.problems
+		c.Severity = max(c.Severity, d.severity)
+		for _, s := range d.samples {
+			s.Cluster = id
+			f.samples = append(f.samples, s)
+		}
+		for _, m := range sortedMinutes(d.minutes) {
+			c.Minutes = append(c.Minutes, store.Minute{Minute: m.minute, N: m.n})
+			if spike, ok := g.baselines.Observe(id, time.Unix(m.minute*60, 0).UTC(), now, int(m.n)); ok && g.spikes {
+				f.spike = &spike
+			}
+		}
+		if g.beats != nil {
+			g.beats.Seen(d.service, now)
+		}
+	}
+	return out
+}
+
+// write keeps what one cluster gained and decides whether that opens, reopens or touches an incident. It says whether
+// somebody has something to do.
+func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
+	if err := tx.AddCounts(f.counts); err != nil {
+		return false, err
+	}
+	for _, s := range f.samples {
+		if err := tx.AddSample(s); err != nil {
+			return false, err
+		}
+	}
+	if f.counts.Problems == 0 && f.spike == nil {
+		return false, nil
+	}
+	latest, err := tx.LatestEpisode(f.counts.Cluster)
+	if err != nil {
+		return false, err
+	}
+	s := cluster.Situation{
+		New: latest == nil, At: f.counts.Last, Severity: f.counts.Severity, Threshold: g.threshold, Spike: f.spike != nil,
+	}
+	if latest != nil {
+		s.Episode = latest.State
+		if latest.State == incident.StateResolved {
+			s.ResolvedAt = latest.UpdatedAt
+		}
+	}
+	trigger := cluster.Decide(s)
+	if trigger != "" && (latest == nil || !latest.State.Unfinished()) {
+		return true, g.open(tx, f, trigger)
+	}
+	if latest == nil {
+		return false, nil
+	}
+	if err := tx.TouchIncident(latest.ID, f.counts.Problems, f.counts.Last, f.counts.Severity); err != nil {
+		return false, err
+	}
+	if trigger == incident.TriggerSpike {
+		return true, g.spike(tx, latest.ID, f.spike)
+	}
+	return false, nil
+}
+
+// open opens a new episode. Who is told of it is told after the offline diagnosis, a moment later, in one message.
+func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger) error {
+	root, episode, err := tx.NextEpisode(f.counts.Cluster)
+	if err != nil {
+		return err
+	}
+	known, err := tx.Cluster(root)
+	if err != nil {
+		return err
+	}
+	now := g.now()
+	inc := incident.Incident{
+		ID: incident.MakeID(root, episode), Clusters: []string{root}, Episode: episode,
+		Service: f.service, Severity: f.counts.Severity, State: incident.StateOpen, Trigger: trigger,
+		Events: max(f.counts.Problems, 1), FirstSeen: f.counts.First, LastSeen: f.counts.Last,
+		OpenedAt: now, UpdatedAt: now, Template: known.Template,
+	}
+	if f.counts.Problems == 0 {
+		inc.Events = f.counts.Events // a spike of warnings
+	}
+	return tx.OpenIncident(inc)
+}
+
+// spike notes that an incident that is open already got far worse, and tells.
+func (g *ingest) spike(tx *store.Tx, id string, s *cluster.Spike) error {
+	if err := tx.SetTrigger(id, incident.TriggerSpike); err != nil {
+		return err
+	}
+	if err := tx.Audit(store.Entry{Actor: "logwright", Action: "spike", Subject: id, Detail: map[string]any{
+		"count": s.Count, "baseline": s.Baseline, "threshold": s.Threshold, "window": s.Window.String(),
+	}}); err != nil {
+		return err
+	}
+	inc, err := tx.Incident(id)
+	if err != nil {
+		return err
+	}
+	return tx.Enqueue(newEvent(g.now(), incident.EventSpike, inc), g.notifiers...)
+}
+
+// gap records a stretch that may be missing and tells.
+func (g *ingest) gap(tx *store.Tx, gap incident.Gap) error {
+	if err := tx.AddGap(gap); err != nil {
+		return err
+	}
+	return tx.Enqueue(incident.Event{ID: newID(), Kind: incident.EventGap, At: gap.At, Text: gapText(gap)}, g.notifiers...)
+}
+
+func gapText(gap incident.Gap) string {
+	much := "an unknown number of bytes"
+	if gap.Bytes > 0 {
+		much = fmt.Sprintf("%d bytes", gap.Bytes)
+	}
+	return fmt.Sprintf("%s of %s may have been missed (source %s): %s", much, gap.File, gap.Source, gap.Reason)
+}
+
+// eventBytes is how much of a sample goes along with an event.
+const eventBytes = 4 << 10
+
+// newEvent makes an event of an incident as it stands, with one short sample: an outbox is no archive.
+func newEvent(now time.Time, kind incident.EventKind, inc *incident.Incident) incident.Event {
+	c := *inc
+	if len(c.Samples) > 0 {
+		s := c.Samples[0]
+		s.Before = nil
+		if len(s.Record.Raw) > eventBytes {
+			s.Record.Raw, s.Record.Truncated = s.Record.Raw[:eventBytes], true
+		}
+		if len(s.Record.Message) > eventBytes {
+			s.Record.Message = s.Record.Message[:eventBytes]
+		}
+		c.Samples = []incident.Sample{s}
+	}
+	return incident.Event{ID: newID(), Kind: kind, At: now, Incident: &c}
+}
+
+// newID gives a ULID: unique, and in the order of time.
+func newID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }

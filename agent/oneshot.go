@@ -1,0 +1,238 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/logwright/logwright/agent/cluster"
+	"github.com/logwright/logwright/agent/config"
+	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/collectors"
+	"github.com/logwright/logwright/collectors/events"
+	"github.com/logwright/logwright/collectors/file"
+	"github.com/logwright/logwright/collectors/stdin"
+)
+
+// Stdin is the name under which one-shot commands take standard input.
+const Stdin = "-"
+
+// OneShot reads files to their ends, through the same pipeline as the daemon, and keeps nothing. Times are those that the
+// lines have; a line without one stays without.
+type OneShot struct {
+	// Config is the operator's, or config.Default.
+	Config *config.Config
+	// Files are paths, or Stdin.
+	Files []string
+	// Stdin is read where Files says so.
+	Stdin io.Reader
+	// Now is the clock, time.Now where nil.
+	Now func() time.Time
+	// Progress, where set, is told of the bytes of input taken in so far.
+	Progress func(done int64)
+}
+
+// Size gives the bytes of the files, 0 where standard input is among them or a file can't be looked at.
+func (o *OneShot) Size() int64 {
+	var sum int64
+	for _, f := range o.Files {
+		fi, err := os.Stat(f)
+		if f == Stdin || err != nil {
+			return 0
+		}
+		sum += fi.Size()
+	}
+	return sum
+}
+
+func (o *OneShot) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
+// pipeline makes an empty pipeline for the whole input.
+func (o *OneShot) pipeline(observe func(*incident.Record, cluster.Ref)) (*pipeline, error) {
+	clusters, err := cluster.New(clusterConfig(o.Config))
+	if err != nil {
+		return nil, fmt.Errorf("clustering: %w", err)
+	}
+	return newPipeline(pipelineConfig{
+		threshold: o.Config.Triggers.Severity,
+		serviceOf: o.Config.ServiceOf,
+		joiner:    func(source string) events.Config { return joinerConfig(o.Config, source) },
+		dateless:  true,
+		observe:   observe,
+	}, clusters), nil
+}
+
+// Totals say how much was read.
+type Totals struct {
+	Bytes, Lines, Events, Problems int64
+	Gaps                           []incident.Gap
+}
+
+// read runs all of the input through p into st. A file that can't be read is named in the error; the others are read.
+func (o *OneShot) read(ctx context.Context, p *pipeline, st *step) (Totals, error) {
+	var t Totals
+	var errs []error
+	for _, path := range o.Files {
+		c, err := o.collector(path)
+		if err == nil {
+			err = o.readOne(ctx, path, c, p, st, &t)
+		}
+		if ctx.Err() != nil {
+			return t, ctx.Err()
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for i := range st.deltas {
+		t.Events += st.deltas[i].events
+		t.Problems += st.deltas[i].problems
+	}
+	t.Gaps = st.gaps
+	return t, errors.Join(errs...)
+}
+
+func (o *OneShot) collector(path string) (collectors.Collector, error) {
+	if path == Stdin {
+		if o.Stdin == nil {
+			return nil, errors.New("there is no standard input")
+		}
+		return stdin.New(o.Stdin, stdin.Options{MaxLine: int(o.Config.Limits.Line), Now: o.Now}), nil
+	}
+	return file.New(onceConfig(o.Config, path), file.Options{Now: o.Now})
+}
+
+// readAhead is how many batches the reader may be ahead of the pipeline: reading and clustering each have a core.
+const readAhead = 4
+
+// readOne runs one file through the pipeline while the next batches of it are read.
+func (o *OneShot) readOne(
+	ctx context.Context, path string, c collectors.Collector, p *pipeline, st *step, t *Totals,
+) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := make(chan collectors.Batch, readAhead)
+	free := make(chan []events.Line, readAhead+2)
+	read := make(chan error, 1)
+	go func() {
+		defer close(batches)
+		read <- c.Collect(ctx, nil, func(b collectors.Batch) error {
+			// The collector uses its slice again, so the lines are copied; their text is shared and never changes.
+			var lines []events.Line
+			select {
+			case lines = <-free:
+			default:
+			}
+			b.Lines = append(lines[:0], b.Lines...)
+			select {
+			case batches <- b:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	source := path
+	if path == Stdin {
+		source = stdin.Service
+	}
+	var failed error
+	for b := range batches {
+		if failed == nil {
+			if failed = p.take(source, &b, st); failed != nil {
+				stop()
+			}
+		}
+		t.Lines += int64(len(b.Lines))
+		for i := range b.Lines {
+			t.Bytes += int64(len(b.Lines[i].Text)) + 1
+		}
+		if o.Progress != nil {
+			o.Progress(t.Bytes)
+		}
+		st.touched, st.forgotten = st.touched[:0], st.forgotten[:0]
+		select {
+		case free <- b.Lines:
+		default:
+		}
+	}
+	err := <-read
+	if failed != nil {
+		return failed
+	}
+	// The end of the input ends what is unfinished.
+	for k, s := range p.streams {
+		s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, st) })
+		delete(p.streams, k)
+	}
+	st.touched = st.touched[:0]
+	return err
+}
+
+// incidents makes an incident of every cluster with a problem, most important first.
+func (st *step) incidents(clusters *cluster.Clusterer, now time.Time) []incident.Incident {
+	byID := map[string]*incident.Incident{}
+	for i := range st.deltas {
+		d := &st.deltas[i]
+		if d.problems == 0 {
+			continue
+		}
+		id := clusters.Resolve(d.ref)
+		inc := byID[id]
+		if inc == nil {
+			inc = &incident.Incident{
+				ID: incident.MakeID(id, 1), Clusters: []string{id}, Episode: 1, Service: d.service,
+				State: incident.StateOpen, Trigger: incident.TriggerNew, OpenedAt: now, UpdatedAt: now,
+				Template: clusters.Template(id),
+			}
+			byID[id] = inc
+		}
+		inc.Severity = max(inc.Severity, d.severity)
+		inc.Events += d.problems
+		if inc.FirstSeen.IsZero() || !d.first.IsZero() && d.first.Before(inc.FirstSeen) {
+			inc.FirstSeen = d.first
+		}
+		if d.last.After(inc.LastSeen) {
+			inc.LastSeen = d.last
+		}
+		for _, s := range d.samples {
+			s.Cluster = id
+			inc.Samples = append(inc.Samples, s)
+		}
+	}
+	out := make([]incident.Incident, 0, len(byID))
+	for _, inc := range byID {
+		if inc.Template == "" && len(inc.Samples) > 0 {
+			inc.Template = inc.Samples[0].Record.Message
+		}
+		out = append(out, *inc)
+	}
+	slices.SortFunc(out, moreImportant)
+	return out
+}
+
+// moreImportant orders incidents: known noise last, then the worst, the most frequent, the latest first; by id in the end,
+// so that the order is always the same.
+func moreImportant(a, b incident.Incident) int {
+	return cmp.Or(
+		cmp.Compare(noise(a), noise(b)), cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Events, a.Events),
+		b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.ID, b.ID),
+	)
+}
+
+func noise(i incident.Incident) int {
+	if i.Diagnosis != nil && i.Diagnosis.Category == "expected-noise" {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,256 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/logwright/logwright/agent/cluster"
+	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/collectors"
+	"github.com/logwright/logwright/collectors/events"
+)
+
+// contextLines is how many lines before an event are kept with a sample of it.
+const contextLines = 5
+
+// A sample of a cluster is kept for each of its first events, and then once a while so that the last ones are known too.
+const (
+	firstSamples = 3
+	sampleEvery  = time.Minute
+	maxSampled   = 1 << 16
+)
+
+// pipelineConfig is what turns lines into counted clusters.
+type pipelineConfig struct {
+	// threshold is the least severity that makes an event a problem.
+	threshold incident.Severity
+	// serviceOf names the service of a file and a trusted unit.
+	serviceOf func(file, unit string) string
+	// joiner gives the configuration of a source's joiners.
+	joiner func(source string) events.Config
+	// dateless leaves events without a time of their own undated instead of dating them by when they were read.
+	dateless bool
+	// observe, where set, is called with every event: its record (valid during the call) and its cluster.
+	observe func(r *incident.Record, ref cluster.Ref)
+	// only, where set, is called with every event instead of clustering and counting it.
+	only func(r *incident.Record)
+}
+
+// pipeline turns batches of lines into a step: what they change. It keeps the joiners of all streams and the clusterer.
+// It does no I/O and is not safe for concurrent use.
+//
+// The pipeline may be ahead of the store by one step at most. Whoever drives it commits each step before taking the next
+// batch, and throws the pipeline away where a commit is given up.
+type pipeline struct {
+	cfg      pipelineConfig
+	clusters *cluster.Clusterer
+	streams  map[streamKey]*stream
+	sampled  map[cluster.Ref]sampled
+}
+
+type streamKey struct{ source, id string }
+
+// stream is one file or journal as the pipeline sees it.
+type stream struct {
+	source, id, file string
+	// service is the name to use where a line's Meta names none.
+	service string
+	// units caches serviceOf by the lines' own service.
+	units map[string]string
+	join  *events.Joiner
+	// tail holds the last lines of the batch before, for the context of events at the start of the next.
+	tail []incident.Context
+	// position is the last committed or about to be committed position.
+	position []byte
+	// readAt is when the last lines were read.
+	readAt time.Time
+}
+
+type sampled struct {
+	n    int
+	last time.Time
+}
+
+func newPipeline(cfg pipelineConfig, clusters *cluster.Clusterer) *pipeline {
+	return &pipeline{
+		cfg: cfg, clusters: clusters, streams: map[streamKey]*stream{}, sampled: map[cluster.Ref]sampled{},
+	}
+}
+
+// restore puts back a stream as the store kept it.
+func (p *pipeline) restore(source, id, file string, position, pending []byte) error {
+	join, err := events.NewJoiner(p.cfg.joiner(source))
+	if err != nil {
+		return fmt.Errorf("source %s: %w", source, err)
+	}
+	if len(pending) > 0 {
+		if err := join.Restore(pending); err != nil {
+			return fmt.Errorf("the pending lines of %s (source %s): %w", file, source, err)
+		}
+	}
+	p.streams[streamKey{source, id}] = &stream{source: source, id: id, file: file, join: join, position: position}
+	return nil
+}
+
+func (p *pipeline) stream(source string, b *collectors.Batch) (*stream, error) {
+	k := streamKey{source, b.Stream}
+	s := p.streams[k]
+	if s == nil {
+		join, err := events.NewJoiner(p.cfg.joiner(source))
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", source, err)
+		}
+		s = &stream{source: source, id: b.Stream, join: join}
+		p.streams[k] = s
+	}
+	if s.units == nil || s.file != b.File {
+		s.file = b.File
+		s.units = map[string]string{}
+		s.service = p.cfg.serviceOf(b.File, "")
+		if s.service == "" {
+			s.service = b.Service
+		}
+	}
+	return s, nil
+}
+
+// take runs the lines of one batch through joiner and clusterer, into st.
+func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
+	s, err := p.stream(source, b)
+	if err != nil {
+		return err
+	}
+	s.readAt = b.ReadAt
+	s.join.SetReference(b.ReadAt)
+	for _, g := range b.Gaps {
+		g.Source = source
+		st.gaps = append(st.gaps, g)
+	}
+	emit := func(r *incident.Record) { p.event(s, b, r, st) }
+	for i := range b.Lines {
+		s.join.Add(b.Lines[i], emit)
+	}
+	if b.Ended {
+		s.join.Flush(emit)
+	}
+	s.keepTail(b)
+	s.position = b.Position
+	if b.Ended && b.Position == nil {
+		delete(p.streams, streamKey{source, b.Stream})
+		st.forget(source, b.Stream)
+		return nil
+	}
+	st.touch(s)
+	return nil
+}
+
+// flushIdle ends the pending events of every stream that has read nothing since before, into st.
+func (p *pipeline) flushIdle(before time.Time, st *step) {
+	for _, s := range p.streams {
+		if s.units != nil && s.readAt.Before(before) && s.join.Pending() {
+			s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, st) })
+			st.touch(s)
+		}
+	}
+}
+
+// event counts one event.
+func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st *step) {
+	r.Source, r.File = s.source, s.file
+	r.Service = s.serviceFor(p, r.Service)
+	if r.Time.IsZero() && !p.cfg.dateless {
+		r.Time = s.readAt
+	}
+	if p.cfg.only != nil {
+		p.cfg.only(r)
+		return
+	}
+	hit := p.clusters.Add(r)
+	st.count(hit.Ref, r, r.Severity >= p.cfg.threshold)
+	if r.Severity >= incident.SeverityWarning && p.wantSample(hit.Ref, r.Time) {
+		st.sample(hit.Ref, incident.Sample{Record: *r.Clone(), Before: s.before(b, r)})
+	}
+	if p.cfg.observe != nil {
+		p.cfg.observe(r, hit.Ref)
+	}
+}
+
+// serviceFor gives the service of an event whose line's Meta names unit ("" where it names none).
+func (s *stream) serviceFor(p *pipeline, unit string) string {
+	if unit == "" {
+		return s.service
+	}
+	name, ok := s.units[unit]
+	if !ok {
+		name = p.cfg.serviceOf(s.file, unit)
+		s.units[strings.Clone(unit)] = name
+	}
+	return name
+}
+
+// wantSample says whether an event of ref at t is worth keeping whole.
+func (p *pipeline) wantSample(ref cluster.Ref, t time.Time) bool {
+	k, ok := p.sampled[ref]
+	if k.n >= firstSamples && t.Sub(k.last) < sampleEvery {
+		return false
+	}
+	if !ok && len(p.sampled) >= maxSampled {
+		clear(p.sampled) // a few samples too many cost less than a map without end
+	}
+	p.sampled[ref] = sampled{k.n + 1, t}
+	return true
+}
+
+// before gives the lines that stand before r in its file, oldest first. Only numbered lines have neighbours worth showing:
+// in a journal the entry before is somebody else's.
+func (s *stream) before(b *collectors.Batch, r *incident.Record) []incident.Context {
+	if r.FirstLine <= 1 {
+		return nil
+	}
+	from := r.FirstLine - contextLines
+	var out []incident.Context
+	for _, c := range s.tail {
+		if c.Line >= from && c.Line < r.FirstLine {
+			out = append(out, c)
+		}
+	}
+	if b == nil || len(b.Lines) == 0 || b.Lines[0].Number == 0 {
+		return out
+	}
+	first := b.Lines[0].Number
+	for n := max(from, first); n < r.FirstLine && n-first < int64(len(b.Lines)); n++ {
+		if l := &b.Lines[n-first]; l.Number == n {
+			out = append(out, contextOf(s.file, l))
+		}
+	}
+	return out
+}
+
+// keepTail remembers the last lines of b. They are copied: the batch's buffer is large and about to be used again.
+func (s *stream) keepTail(b *collectors.Batch) {
+	if len(b.Lines) == 0 || b.Lines[0].Number == 0 {
+		return
+	}
+	n := min(len(b.Lines), contextLines)
+	keep := s.tail
+	if len(keep)+n > contextLines {
+		keep = keep[len(keep)+n-contextLines:]
+	}
+	next := append(make([]incident.Context, 0, contextLines), keep...)
+	for i := len(b.Lines) - n; i < len(b.Lines); i++ {
+		next = append(next, contextOf(s.file, &b.Lines[i]))
+	}
+	s.tail = next
+}
+
+// contextBytes is how much of a neighbouring line is kept.
+const contextBytes = 512
+
+func contextOf(file string, l *events.Line) incident.Context {
+	text := l.Text
+	if len(text) > contextBytes {
+		text = text[:contextBytes]
+	}
+	return incident.Context{File: file, Line: l.Number, Text: strings.Clone(text)}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/logwright/logwright/agent"
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// The JSON contracts. Each has its schema under docs/schemas, whose number goes up when a field changes its meaning or
+// goes away. Times are RFC 3339 in UTC, or null.
+
+type diagnoseDocument struct {
+	Schema    string             `json:"schema"`
+	Incidents []incidentDocument `json:"incidents"`
+	Usage     usageDocument      `json:"usage"`
+}
+
+type usageDocument struct {
+	ModelCalls   int64   `json:"model_calls"`
+	InputTokens  int64   `json:"input_tokens"`
+	OutputTokens int64   `json:"output_tokens"`
+	USD          float64 `json:"usd"`
+}
+
+type incidentDocument struct {
+	ID         string             `json:"id"`
+	Clusters   []string           `json:"clusters"`
+	Title      string             `json:"title"`
+	Severity   incident.Severity  `json:"severity"`
+	Service    string             `json:"service"`
+	State      incident.State     `json:"state"`
+	Trigger    incident.Trigger   `json:"trigger"`
+	Flagged    bool               `json:"flagged"`
+	FlagReason string             `json:"flag_reason,omitempty"`
+	Simulated  bool               `json:"simulated"`
+	Events     int64              `json:"events"`
+	FirstSeen  *time.Time         `json:"first_seen"`
+	LastSeen   *time.Time         `json:"last_seen"`
+	OpenedAt   *time.Time         `json:"opened_at"`
+	Template   string             `json:"template"`
+	Samples    []sampleDocument   `json:"samples"`
+	Diagnosis  *diagnosisDocument `json:"diagnosis"`
+	Release    *releaseDocument   `json:"release"`
+	// Proposals is empty in this version, which proposes nothing.
+	Proposals []struct{} `json:"proposals"`
+}
+
+type sampleDocument struct {
+	Source    string            `json:"source"`
+	FirstLine int64             `json:"first_line"`
+	LastLine  int64             `json:"last_line"`
+	Time      *time.Time        `json:"time"`
+	Severity  incident.Severity `json:"severity"`
+	Message   string            `json:"message"`
+	Raw       string            `json:"raw"`
+	Truncated bool              `json:"truncated"`
+	Exception string            `json:"exception"`
+	Frames    []incident.Frame  `json:"frames"`
+}
+
+type diagnosisDocument struct {
+	Summary       string              `json:"summary"`
+	RootCause     string              `json:"root_cause"`
+	Category      incident.Category   `json:"category"`
+	Confidence    float64             `json:"confidence"`
+	Culprit       *incident.Culprit   `json:"culprit"`
+	Evidence      []incident.Evidence `json:"evidence"`
+	FixKind       incident.FixKind    `json:"fix_kind"`
+	NextSteps     []string            `json:"next_steps"`
+	Source        string              `json:"source"`
+	Signature     string              `json:"signature"`
+	DroppedClaims int                 `json:"dropped_claims"`
+	Degraded      string              `json:"degraded"`
+	At            *time.Time          `json:"at"`
+}
+
+type releaseDocument struct {
+	Version string     `json:"version"`
+	At      *time.Time `json:"at"`
+}
+
+func newDiagnoseDocument(r *agent.Report) diagnoseDocument {
+	return diagnoseDocument{
+		Schema:    "logwright/diagnose/1",
+		Incidents: incidentDocuments(r.Incidents),
+		Usage: usageDocument{
+			ModelCalls: r.Usage.Calls, InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens, USD: r.Usage.USD,
+		},
+	}
+}
+
+func incidentDocuments(in []incident.Incident) []incidentDocument {
+	out := make([]incidentDocument, len(in))
+	for i := range in {
+		out[i] = newIncidentDocument(&in[i])
+	}
+	return out
+}
+
+func newIncidentDocument(i *incident.Incident) incidentDocument {
+	d := incidentDocument{
+		ID: i.ID, Clusters: i.Clusters, Title: i.Title, Severity: i.Severity, Service: i.Service, State: i.State,
+		Trigger: i.Trigger, Flagged: i.Flagged, FlagReason: i.FlagReason, Simulated: i.Simulated, Events: i.Events,
+		FirstSeen: timeOrNull(i.FirstSeen), LastSeen: timeOrNull(i.LastSeen), OpenedAt: timeOrNull(i.OpenedAt),
+		Template: i.Template, Samples: make([]sampleDocument, len(i.Samples)), Proposals: []struct{}{},
+	}
+	for n := range i.Samples {
+		r := &i.Samples[n].Record
+		d.Samples[n] = sampleDocument{
+			Source: r.File, FirstLine: r.FirstLine, LastLine: r.LastLine, Time: timeOrNull(r.Time), Severity: r.Severity,
+			Message: r.Message, Raw: r.Raw, Truncated: r.Truncated, Exception: r.Exception, Frames: orEmpty(r.Frames),
+		}
+	}
+	if g := i.Diagnosis; g != nil {
+		d.Diagnosis = &diagnosisDocument{
+			Summary: g.Summary, RootCause: g.RootCause, Category: g.Category, Confidence: g.Confidence, Culprit: g.Culprit,
+			Evidence: orEmpty(g.Evidence), FixKind: g.FixKind, NextSteps: orEmpty(g.NextSteps), Source: g.Source,
+			Signature: g.Signature, DroppedClaims: g.DroppedClaims, Degraded: g.Degraded, At: timeOrNull(g.At),
+		}
+	}
+	if r := i.Release; r != nil {
+		d.Release = &releaseDocument{Version: r.Version, At: timeOrNull(r.At)}
+	}
+	return d
+}
+
+// orEmpty makes a list that is empty rather than null.
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// writeJSON writes one document.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

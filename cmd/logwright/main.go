@@ -1,0 +1,18 @@
+// Command logwright watches production logs, finds what is going wrong, and says why with evidence.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(logwright()) }
+
+// logwright is main with an exit code, so that the tests of the CLI can run it in a process of their own.
+func logwright() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+}
