@@ -60,5 +60,8 @@ func New(cfg Config, opts Options) (*Collector, error) {
 // Collect follows the files until ctx ends, or with Once reads them to their ends. See collectors.Collector. With Once, the
 // error also names files of Include that can't be read, after all others were.
 func (c *Collector) Collect(ctx context.Context, from collectors.Cursor, emit func(collectors.Batch) error) error {
-	return errors.New("file source: reading is not built yet")
+	if c.cfg.Once {
+		return c.once(ctx, from, emit)
+	}
+	return c.follow(ctx, from, emit)
 }

@@ -66,7 +66,7 @@ func isRotationOf(name, base string) bool {
 	ext := filepath.Ext(base)
 	stem := strings.TrimSuffix(base, ext)
 	rest, ok := strings.CutPrefix(name, stem)
-	if !ok || ext == "" {
+	if !ok || ext == "" || stem == "" {
 		return false
 	}
 	i := strings.LastIndex(rest, ext)

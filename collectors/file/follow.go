@@ -1,0 +1,457 @@
+package file
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/logwright/logwright/collectors"
+)
+
+// stream is one run of content that is followed.
+type stream struct {
+	progress
+	id string
+	// f or z is where it is read from; both nil while closed.
+	f      *os.File
+	z      *inflated
+	packed bool // the file at path is compressed
+	// size is the file's at the last look, dirty whether it may have changed since it was last read to its end.
+	size  int64
+	dirty bool
+	// rotated says that the file isn't the current one of its log any more, lost that no file is known that holds the
+	// content, quiet since when nothing was added to a rotated file.
+	rotated, lost bool
+	quiet         time.Time
+	// seen is the scan that last found it by the patterns, used the last time of reading, tried the directory's state when
+	// the content was last searched for in vain, failed the error told last.
+	seen, used    uint64
+	tried, failed string
+}
+
+func (s *stream) file() fileID { return fileID{s.dev, s.ino} }
+
+// run is one call of Collect that follows.
+type run struct {
+	*Collector
+	ctx  context.Context //nolint:containedctx // a run is a call
+	emit func(collectors.Batch) error
+	ch   chunker
+	w    *watcher
+
+	streams map[string]*stream
+	order   []*stream // fair: each gets a batch in turn
+	byFile  map[fileID]*stream
+	byPath  map[string][]*stream
+	passed  map[fileID]passed // files that are not read, and why
+	told    map[string]string // what was said of a path
+	opened  int
+	// displaced are the streams that were current files until now, by the real path of their log.
+	displaced map[string]*stream
+
+	knew   *patterns // of the run that left the cursor
+	first  bool
+	rescan bool // scan at once
+	later  bool // scan when scanGap has passed
+	scans  uint64
+	uses   uint64
+	made   uint64
+
+	lastScan time.Time
+	scanTook time.Duration
+	ticks    int
+}
+
+func (c *Collector) follow(ctx context.Context, from collectors.Cursor, emit func(collectors.Batch) error) error {
+	r := &run{
+		Collector: c, ctx: ctx, emit: emit, ch: chunker{maxLine: c.cfg.MaxLine}, first: true,
+		streams: map[string]*stream{}, byFile: map[fileID]*stream{}, byPath: map[string][]*stream{},
+		passed: map[fileID]passed{}, displaced: map[string]*stream{}, told: map[string]string{},
+		w: newWatcher(c.cfg.Watch, c.log),
+	}
+	defer r.close()
+	if err := r.restore(from); err != nil {
+		return err
+	}
+	full := true
+	for ctx.Err() == nil {
+		if full {
+			if err := r.scan(); err != nil {
+				return err
+			}
+		}
+		progress, err := r.round()
+		if err != nil {
+			return err
+		}
+		if !progress && !r.rescan && c.opt.Idle != nil {
+			c.opt.Idle()
+		}
+		full = r.wait(progress)
+	}
+	return nil
+}
+
+func (r *run) close() {
+	r.w.close()
+	for _, s := range r.streams {
+		r.shut(s)
+	}
+}
+
+// wait waits until there is something to do, not at all while busy, and says whether to scan.
+func (r *run) wait(busy bool) (full bool) {
+	if r.rescan {
+		r.rescan = false
+		return true
+	}
+	var (
+		timer <-chan time.Time
+		ready chan struct{}
+	)
+	if busy {
+		ready = make(chan struct{})
+		close(ready)
+	}
+	if r.opt.Wake == nil {
+		// Busy or not, new files are looked for in time.
+		due := r.lastScan.Add(r.cfg.PollInterval)
+		if r.later {
+			due = r.lastScan.Add(r.scanGap())
+		}
+		t := time.NewTimer(max(0, due.Sub(r.now())))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-r.ctx.Done():
+		return false
+	case <-r.opt.Wake:
+		return true
+	case <-timer:
+		r.ticks++
+		if r.later || r.ticks%15 == 0 || r.w.polled() || r.unfinished() {
+			return true
+		}
+		r.lastScan = r.now()
+		return false
+	case <-r.w.wake:
+		return r.changes()
+	case <-ready:
+		return false
+	}
+}
+
+// changes marks what inotify told of, and says whether to scan.
+func (r *run) changes() bool {
+	changed, rescan := r.w.take()
+	for name := range changed {
+		for _, s := range r.byPath[name] {
+			s.dirty = true
+		}
+	}
+	if !rescan {
+		return false
+	}
+	if r.opt.Wake != nil {
+		return true
+	}
+	if r.now().Sub(r.lastScan) < r.scanGap() {
+		r.later = true
+		return false
+	}
+	return true
+}
+
+// scanGap is the least time between two scans: a directory in which files come and go all the time must not keep us
+// scanning for more than a tenth of the time.
+func (r *run) scanGap() time.Duration { return max(100*time.Millisecond, 10*r.scanTook) }
+
+// unfinished says whether a stream waits for time to pass.
+func (r *run) unfinished() bool {
+	for _, s := range r.order {
+		if (s.rotated || s.lost) && !s.ended {
+			return true
+		}
+	}
+	return false
+}
+
+// round gives every stream that has something the chance to send one batch.
+func (r *run) round() (progress bool, err error) {
+	for _, s := range slices.Clone(r.order) {
+		if !s.dirty || s.lost {
+			continue
+		}
+		if r.ctx.Err() != nil {
+			return false, nil
+		}
+		moved, err := r.step(s, false)
+		if err != nil {
+			return false, err
+		}
+		progress = progress || moved || s.dirty
+	}
+	return progress, nil
+}
+
+// step reads and sends one batch of s. With final, an unfinished last line is taken too.
+func (r *run) step(s *stream, final bool) (moved bool, err error) {
+	src, err := r.source(s)
+	if err != nil {
+		s.dirty = false
+		if !errors.Is(err, errMoved) {
+			r.fail(s, err)
+		}
+		return false, nil
+	}
+	if s.f != nil {
+		if fi, err := s.f.Stat(); err == nil {
+			s.size, s.mtime = fi.Size(), fi.ModTime().UnixNano()
+		}
+	}
+	at, line := s.offset, s.line
+	out, err := r.ch.read(src, &s.progress, final)
+	if err != nil {
+		return false, r.broken(s, err)
+	}
+	s.failed = ""
+	switch out {
+	case replaced:
+		if s.packed {
+			return false, r.broken(s, errors.New("the decompressed content is not what was read before"))
+		}
+		return true, r.truncated(s)
+	case atEnd:
+		s.dirty = false
+	}
+	if s.offset == at && s.line == line {
+		return false, nil
+	}
+	s.quiet, s.ended = r.now(), false
+	if len(r.ch.lines) == 0 && out == more {
+		return true, nil // within a cut line or a hole: the position goes with what follows
+	}
+	b := r.batch(s)
+	b.Lines = r.ch.lines
+	return true, r.emit(b)
+}
+
+// batch makes a batch of s without lines.
+func (r *run) batch(s *stream) collectors.Batch {
+	return collectors.Batch{Stream: s.id, File: s.path, Service: Stem(s.base), Position: s.encode(), ReadAt: r.now()}
+}
+
+// errMoved says that another file is where a stream was.
+var errMoved = errors.New("another file has this path now")
+
+// source opens what s is read from.
+func (r *run) source(s *stream) (io.ReaderAt, error) {
+	r.uses++
+	s.used = r.uses
+	switch {
+	case s.f != nil:
+		return plain{s.f}, nil
+	case s.z != nil:
+		return s.z, nil
+	}
+	f, err := openFile(s.path, r.cfg.Symlinks)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, errMoved
+		}
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil || idOf(fi) != s.file() {
+		f.Close()
+		return nil, errMoved
+	}
+	return r.attach(s, f)
+}
+
+// attach makes f, which holds the content of s, what s is read from.
+func (r *run) attach(s *stream, f *os.File) (io.ReaderAt, error) {
+	var head [16]byte
+	n, _ := f.ReadAt(head[:], 0)
+	r.room()
+	if c := compressionOf(head[:n]); c != "" {
+		rc, err := c.decompress(io.NewSectionReader(f, 0, 1<<62))
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		s.z, s.packed = &inflated{r: bothClosers{rc, f}}, true
+		r.opened++
+		return s.z, nil
+	}
+	s.f, s.packed = f, false
+	r.opened++
+	return plain{f}, nil
+}
+
+// bothClosers closes the file under a decompressor too.
+type bothClosers struct {
+	io.ReadCloser
+	f io.Closer
+}
+
+func (b bothClosers) Close() error { return errors.Join(b.ReadCloser.Close(), b.f.Close()) }
+
+// room closes the least recently used descriptor where there are as many as may be. Those of rotated files go last: their
+// files may have no name by which to open them again.
+func (r *run) room() {
+	for r.opened >= r.cfg.MaxOpen {
+		var victim *stream
+		for _, s := range r.order {
+			if s.f == nil && s.z == nil {
+				continue
+			}
+			if victim == nil || victim.rotated && !s.rotated || victim.rotated == s.rotated && s.used < victim.used {
+				victim = s
+			}
+		}
+		if victim == nil {
+			return
+		}
+		r.shut(victim)
+	}
+}
+
+func (r *run) shut(s *stream) {
+	if s.f != nil {
+		s.f.Close()
+		s.f = nil
+		r.opened--
+	}
+	if s.z != nil {
+		s.z.r.Close()
+		s.z = nil
+		r.opened--
+	}
+}
+
+// fail tells the operator, once for each error, that s can't be read now.
+func (r *run) fail(s *stream, err error) {
+	if s.failed == err.Error() {
+		return
+	}
+	s.failed = err.Error()
+	r.log.Warn("a log file can't be read, it is tried again", "file", s.path, "error", err)
+}
+
+// broken handles an error of reading. A compressed file may still be being written: it is tried again until it has not
+// changed for RotatedWait; then what is missing is a gap.
+func (r *run) broken(s *stream, err error) error {
+	s.dirty = false
+	r.shut(s)
+	if !s.packed {
+		r.fail(s, err)
+		return nil
+	}
+	if r.now().Sub(s.quiet) < r.cfg.RotatedWait {
+		return nil
+	}
+	r.fail(s, err)
+	return r.end(s, "compressed file is damaged")
+}
+
+// truncated ends s, whose file has other content now, and begins what it has.
+func (r *run) truncated(s *stream) error {
+	now := r.now()
+	n := r.begin(s.path, s.base, s.real)
+	if !sameLog(s.path, s.real) && s.path != s.base {
+		n.base, n.real = s.path, s.path // an inode that was used again for another log
+	}
+	n.dev, n.ino, n.mtime, n.size, n.seen, n.dirty = s.dev, s.ino, s.mtime, s.size, s.seen, true
+	n.f, n.rotated, n.quiet = s.f, s.rotated, now
+	s.f = nil
+	r.byFile[n.file()] = n
+	r.byPath[n.path] = append(r.byPath[n.path], n)
+	s.rotated, s.lost, s.dirty, s.away, s.quiet = true, true, false, now.Unix(), now
+	s.rewind()
+	r.displaced[s.real] = s
+	// The new stream is committed first: should we be killed between the two, the old one is found missing again.
+	if err := r.emit(r.batch(n)); err != nil {
+		return err
+	}
+	r.rescan = true // the copy, if there is one, is searched with the next scan
+	if s.ended || s.head.n == 0 {
+		return nil
+	}
+	return r.gap(s, gapTruncated)
+}
+
+// gapTruncated is the reason of the gap at every truncation, with or without copy.
+const gapTruncated = "truncated: lines written between copy and truncation, or not yet read, may be missing"
+
+// gap records that lines of s may be missing at its end.
+func (r *run) gap(s *stream, reason string) error {
+	if s.told {
+		return nil
+	}
+	s.told = true
+	b := r.batch(s)
+	b.Gaps = r.gaps(s, reason)
+	return r.emit(b)
+}
+
+// end tells that s is over, with a gap where reason is not empty. Its position stays, so that the file isn't taken for
+// another one.
+func (r *run) end(s *stream, reason string) error {
+	s.ended, s.dirty = true, false
+	if s.away == 0 {
+		s.away = r.now().Unix()
+	}
+	r.shut(s)
+	b := r.batch(s)
+	b.Ended = true
+	if reason != "" && !s.told {
+		s.told = true
+		b.Position = s.encode()
+		b.Gaps = r.gaps(s, reason)
+	}
+	return r.emit(b)
+}
+
+// drop forgets s.
+func (r *run) drop(s *stream) error {
+	r.shut(s)
+	if r.byFile[s.file()] == s {
+		delete(r.byFile, s.file())
+	}
+	delete(r.streams, s.id)
+	r.order = slices.DeleteFunc(r.order, func(o *stream) bool { return o == s })
+	b := r.batch(s)
+	b.Ended, b.Position = true, nil
+	return r.emit(b)
+}
+
+// begin makes a stream of what is at path.
+func (r *run) begin(path, base, real string) *stream {
+	r.made++
+	h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", r.cfg.Name, path, r.now().UnixNano(), r.made))
+	s := &stream{id: "f-" + hex.EncodeToString(h[:8]), quiet: r.now()}
+	s.path, s.base, s.real = path, base, real
+	s.block = blockOf(nil)
+	r.add(s)
+	return s
+}
+
+func (r *run) add(s *stream) {
+	r.streams[s.id] = s
+	r.order = append(r.order, s)
+}
+
+// sameLog says whether path is the current or an older file of the log at base.
+func sameLog(path, base string) bool {
+	name, of := filepath.Base(path), filepath.Base(base)
+	return name == of || isRotationOf(name, of)
+}

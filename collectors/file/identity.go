@@ -1,0 +1,111 @@
+package file
+
+import (
+	"crypto/sha256"
+	"io"
+	"os"
+	"syscall"
+)
+
+// blockLen is how many bytes at the beginning, and before the offset, identify content.
+const blockLen = 1024
+
+// fingerprint is the hash of the first n bytes, n up to blockLen. A short one is compared with as many bytes of others.
+type fingerprint struct {
+	n   int
+	sum [16]byte
+}
+
+func fingerprintOf(head []byte) (f fingerprint) {
+	head = head[:min(len(head), blockLen)]
+	f.n = len(head)
+	s := sha256.Sum256(head)
+	copy(f.sum[:], s[:])
+	return f
+}
+
+// begins says whether content that begins with head has this fingerprint.
+func (f fingerprint) begins(head []byte) bool {
+	return len(head) >= f.n && fingerprintOf(head[:f.n]) == f
+}
+
+// blockSum is the hash of the up to blockLen bytes before an offset.
+type blockSum [8]byte
+
+func blockOf(b []byte) (s blockSum) {
+	b = b[max(0, len(b)-blockLen):]
+	h := sha256.Sum256(b)
+	copy(s[:], h[:])
+	return s
+}
+
+// fileID names an inode while it lives.
+type fileID struct{ dev, ino uint64 }
+
+func idOf(fi os.FileInfo) fileID {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return fileID{uint64(st.Dev), st.Ino} //nolint:unconvert // Dev is 32 bits wide on some platforms
+	}
+	return fileID{}
+}
+
+// links gives the number of names a file has.
+func links(fi os.FileInfo) uint64 {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink) //nolint:unconvert // differs by platform
+	}
+	return 1
+}
+
+// match says how content compares with what a position tells.
+type match int
+
+const (
+	matchNot   match = iota // other content
+	matchShort              // begins the same, but ends before the offset: perhaps a copy that was made before we read on
+	matchFull               // the same up to the offset
+)
+
+// compare looks whether src is the content that p is a position of. Src must allow two reads, the second further on.
+func compare(src io.ReaderAt, p *position) (match, error) {
+	if p.head.n == 0 {
+		return matchNot, nil // nothing to know it by
+	}
+	buf := make([]byte, blockLen)
+	n, err := src.ReadAt(buf[:p.head.n], 0)
+	if err != nil && err != io.EOF {
+		return matchNot, err
+	}
+	if n < p.head.n || !p.head.begins(buf[:n]) {
+		return matchNot, nil
+	}
+	look := min(blockLen, p.offset)
+	n, err = src.ReadAt(buf[:look], p.offset-look)
+	if err != nil && err != io.EOF {
+		return matchNot, err
+	}
+	if int64(n) < look {
+		return matchShort, nil
+	}
+	if look > 0 && blockOf(buf[:n]) != p.block {
+		return matchNot, nil
+	}
+	return matchFull, nil
+}
+
+// sameContent says whether the shorter of two files is a prefix of the longer, as far as the first block and the block
+// before the shorter one's end tell. Empty files are the prefix of nothing.
+func sameContent(a io.ReaderAt, aSize int64, b io.ReaderAt, bSize int64) bool {
+	size := min(aSize, bSize)
+	if size <= 0 {
+		return false
+	}
+	var x, y [blockLen]byte
+	equal := func(n, at int64) bool {
+		i, _ := a.ReadAt(x[:n], at)
+		j, _ := b.ReadAt(y[:n], at)
+		return int64(i) == n && int64(j) == n && string(x[:n]) == string(y[:n])
+	}
+	n := min(size, blockLen)
+	return equal(n, 0) && equal(n, size-n)
+}

@@ -1,0 +1,359 @@
+package file
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// listings keeps the names in directories during one scan.
+type listings map[string][]string
+
+func (l listings) names(dir string) []string {
+	names, ok := l[dir]
+	if !ok {
+		if d, err := os.Open(dir); err == nil {
+			names, _ = d.Readdirnames(-1) //nolint:errcheck // as many as can be had
+			d.Close()
+			slices.Sort(names)
+		}
+		l[dir] = names
+	}
+	return names
+}
+
+// siblings lists the regular files that may be the current or an older file of the log of s.
+func (l listings) siblings(s *stream) (out []entry) {
+	logs := []string{filepath.Base(s.real)}
+	if b := filepath.Base(s.base); b != logs[0] {
+		logs = append(logs, b)
+	}
+	self := filepath.Base(s.path)
+	var dirs []string
+	for _, p := range []string{s.real, s.base, s.path} {
+		if d := filepath.Dir(p); !slices.Contains(dirs, d) {
+			dirs = append(dirs, d)
+		}
+	}
+	for _, dir := range dirs {
+		for _, name := range l.names(dir) {
+			ok := name == self
+			for _, log := range logs {
+				ok = ok || name == log || isRotationOf(name, log)
+			}
+			if !ok {
+				continue
+			}
+			path := filepath.Join(dir, name)
+			if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() {
+				out = append(out, entryOf(path, fi))
+			}
+		}
+	}
+	return out
+}
+
+// recover finds the files of streams that have none: after a start, a truncation, or when a file went and came. It gives
+// the entries that no stream took.
+func (r *run) recover(fresh []entry, listing listings) ([]entry, error) {
+	globbed := map[fileID]entry{}
+	for _, e := range fresh {
+		globbed[e.id] = e
+	}
+	var lost []*stream
+	for _, s := range r.order {
+		if s.lost {
+			lost = append(lost, s)
+		}
+	}
+	// First those whose inode is still there, so that of two files with the same content each goes to its own.
+	for _, exact := range []bool{true, false} {
+		for _, s := range lost {
+			if !s.lost {
+				continue
+			}
+			if err := r.search(s, exact, globbed, listing); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if r.first {
+		r.findDisplaced()
+	}
+	return slices.DeleteFunc(fresh, func(e entry) bool { return r.byFile[e.id] != nil }), nil
+}
+
+// findDisplaced notes, after a start, the logs whose current file is not the one that was left: other generations may have
+// come and gone.
+func (r *run) findDisplaced() {
+	current := map[string]bool{}
+	for _, s := range r.order {
+		current[s.real] = current[s.real] || !s.lost && isCurrent(s)
+	}
+	for _, s := range r.order {
+		if o := r.displaced[s.real]; !current[s.real] && (o == nil || s.mtime > o.mtime) {
+			r.displaced[s.real] = s
+		}
+	}
+}
+
+// search looks for the content of s: under its inode (exact), or in any file that may be an older one of its log.
+func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing listings) error {
+	all := listing.siblings(s)
+	if exact {
+		if e, ok := globbed[s.file()]; ok {
+			all = append(all, e)
+		}
+		for _, e := range all {
+			if e.id != s.file() || r.byFile[e.id] != nil {
+				continue
+			}
+			known := s.head.n == 0 || s.ended && e.mtime == s.mtime
+			ok, _, err := r.try(s, e, known, globbed)
+			if ok || err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// The directory as it is, so that nothing is opened again before something changed.
+	state := fmt.Sprint(all)
+	if s.tried == state {
+		return nil
+	}
+	s.tried = state
+	truncated := false
+	was := s.file()
+	score := func(e entry) (n int) {
+		if e.id.ino == s.ino {
+			n += 4
+		}
+		if e.mtime == s.mtime {
+			n += 2
+		}
+		if e.path == s.path {
+			n++
+		}
+		return n
+	}
+	var candidates []entry
+	for _, e := range all {
+		if e.id == was && (e.path == s.base || e.path == s.real) {
+			truncated = true // the inode is where it was, with other content
+		}
+		if r.byFile[e.id] == nil {
+			candidates = append(candidates, e)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b entry) int { return cmp.Compare(score(b), score(a)) })
+	var short *entry
+	for i, e := range candidates {
+		known := s.head.n == 0 && e.path == s.path
+		if s.head.n == 0 && !known {
+			continue
+		}
+		ok, m, err := r.try(s, e, known, globbed)
+		if err != nil {
+			return err
+		}
+		if ok {
+			break
+		}
+		if m == matchShort && short == nil && e.path != s.base && e.path != s.real {
+			short = &candidates[i]
+		}
+	}
+	if s.lost && truncated && short != nil {
+		// We had read on after the copy was made. All of the copy is read; its file belongs to this stream from now on.
+		if err := r.adoptShort(s, *short, globbed); err != nil {
+			return err
+		}
+	}
+	if truncated && !s.ended && s.head.n > 0 {
+		r.displaced[s.real] = s
+		return r.gap(s, gapTruncated)
+	}
+	return nil
+}
+
+// try gives the file e to s if it holds its content, or without looking where that is known.
+func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (bool, match, error) {
+	f, err := openFile(e.path, r.cfg.Symlinks)
+	if err != nil {
+		return false, matchNot, nil
+	}
+	fi, err := f.Stat()
+	if err != nil || idOf(fi) != e.id {
+		f.Close()
+		return false, matchNot, nil
+	}
+	m := matchFull
+	if !known {
+		src, err := open(f)
+		if err == nil {
+			m, err = compare(src, &s.position)
+		}
+		if err != nil || m != matchFull {
+			if err != nil {
+				m = matchNot
+			}
+			f.Close()
+			return false, m, nil
+		}
+	}
+	return true, m, r.bind(s, e, f, globbed)
+}
+
+// open gives the content of f, decompressed where it is compressed. Closing f is all there is to close.
+func open(f *os.File) (io.ReaderAt, error) {
+	var head [16]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	c := compressionOf(head[:n])
+	if c == "" {
+		return plain{f}, nil
+	}
+	rc, err := c.decompress(io.NewSectionReader(f, 0, 1<<62))
+	if err != nil {
+		return nil, err
+	}
+	return &inflated{r: rc}, nil
+}
+
+// bind makes f, found at e, the file of s.
+func (r *run) bind(s *stream, e entry, f *os.File, globbed map[fileID]entry) error {
+	r.shut(s)
+	if _, err := r.attach(s, f); err != nil {
+		return nil //nolint:nilerr // not readable now; it is tried again when the directory has changed
+	}
+	s.dev, s.ino, s.mtime, s.size = e.id.dev, e.id.ino, e.mtime, e.size
+	if g, ok := globbed[e.id]; ok {
+		s.path, s.seen, s.away = g.path, r.scans, 0
+	} else {
+		s.path = e.path
+		if s.away == 0 {
+			s.away = r.now().Unix()
+		}
+	}
+	s.lost, s.rotated, s.quiet, s.tried = false, !isCurrent(s), r.now(), ""
+	s.dirty = !s.ended || !s.packed && s.size > s.offset
+	s.rewind()
+	if !s.dirty {
+		r.shut(s)
+	}
+	r.byFile[e.id] = s
+	delete(r.passed, e.id)
+	return nil
+}
+
+// adoptShort makes a copy that ends before the offset the file of s, read to its end.
+func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
+	f, err := openFile(e.path, r.cfg.Symlinks)
+	if err != nil {
+		return nil //nolint:nilerr // it stays unread, and s without a file
+	}
+	fi, err := f.Stat()
+	if err != nil || idOf(fi) != e.id || fi.Size() >= s.offset {
+		f.Close()
+		return nil //nolint:nilerr // as above
+	}
+	look := min(blockLen, fi.Size())
+	buf := make([]byte, look)
+	if n, _ := f.ReadAt(buf, fi.Size()-look); int64(n) < look {
+		f.Close()
+		return nil
+	}
+	s.offset, s.block, s.line, s.skip = fi.Size(), blockOf(buf), -1, false
+	if err := r.bind(s, e, f, globbed); err != nil {
+		return err
+	}
+	return r.emit(r.batch(s))
+}
+
+// generations begins streams for what was written and rotated away while nobody looked: older files of the log of s that
+// no stream knows, and that were written after s. The time of last writing tells, which renaming and the usual compressors
+// keep, and the number in the name where both have one.
+func (r *run) generations(s *stream, listing listings) error {
+	var missed []entry
+	for _, e := range listing.siblings(s) {
+		name := filepath.Base(e.path)
+		if r.byFile[e.id] != nil || !isRotationOf(name, filepath.Base(s.real)) && !isRotationOf(name, filepath.Base(s.base)) {
+			continue
+		}
+		if p, ok := r.passed[e.id]; ok && p.why != whyCompressed {
+			continue
+		}
+		older := e.mtime <= s.mtime
+		if a, ok := rotationNumber(s.path); ok && !s.lost {
+			if b, ok := rotationNumber(e.path); ok {
+				older = older && e.mtime != s.mtime || b >= a
+			}
+		}
+		if older {
+			continue
+		}
+		missed = append(missed, e)
+	}
+	slices.SortFunc(missed, func(a, b entry) int { return cmp.Compare(a.mtime, b.mtime) })
+	for _, e := range missed {
+		if err := r.beginMissed(s, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rotationNumber gives the number of "app.log.3" or "app.log.3.gz".
+func rotationNumber(path string) (int, bool) {
+	name := compressedExt.ReplaceAllString(filepath.Base(path), "")
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 || len(name)-i > 5 {
+		return 0, false
+	}
+	n, err := strconv.Atoi(name[i+1:])
+	return n, err == nil
+}
+
+// beginMissed begins a stream for e, an older file of the log of s.
+func (r *run) beginMissed(s *stream, e entry) error {
+	f, err := openFile(e.path, r.cfg.Symlinks)
+	if err != nil {
+		return nil //nolint:nilerr // refused, or gone again
+	}
+	src, err := open(f)
+	head := make([]byte, sampleLen)
+	n := 0
+	if err == nil {
+		n, err = src.ReadAt(head, 0)
+	}
+	if err != nil && err != io.EOF || binaryReason(e.path, head[:n]) != "" {
+		f.Close()
+		return nil
+	}
+	// A copy of what is being read, or was, is nothing new.
+	for _, o := range r.order {
+		if o.real != s.real || o.head.n == 0 || !o.head.begins(head[:n]) {
+			continue
+		}
+		if src, err := open(f); err == nil {
+			if m, err := compare(src, &o.position); err == nil && (m == matchFull || m == matchShort && o.lost) {
+				f.Close()
+				return nil
+			}
+		}
+	}
+	r.log.Info("reading what was rotated away unseen", "file", e.path)
+	b := r.begin(e.path, s.base, s.real)
+	b.head = fingerprintOf(head[:n])
+	if err := r.bind(b, e, f, nil); err != nil {
+		return err
+	}
+	return r.emit(r.batch(b))
+}
