@@ -189,15 +189,12 @@ func (d *door) ask(ctx context.Context, ep *endpoint, r Request) (Response, *Err
 		if f == nil {
 			return resp, nil
 		}
-		if ep.Provider == ProviderOpenAI {
-			// Every step goes one way, so this ends.
-			if next, ok := tried.after(f.Error, f.said, r, ep.Name); ok {
-				ep.learn(tried, next)
-				d.log.Info("model's server does not take the request as it is, asked in another way", "model", ep.Name, "refusal", f.Message)
-				continue
-			}
+		next, ok := tried.after(f.Error, f.said, r, ep.Name)
+		if !ok {
+			return resp, f.Error
 		}
-		return resp, f.Error
+		ep.learn(tried, next)
+		d.log.Info("model's server does not take the request as it is, asked in another way", "model", ep.Name, "refusal", f.Message)
 	}
 }
 
@@ -211,7 +208,7 @@ func (d *door) once(ctx context.Context, ep *endpoint, r Request, dia dialect) (
 		Provider: ep.Provider, Model: ep.Name, Endpoint: ep.url,
 	}}
 	said := r
-	if ep.Provider != ProviderOpenAI || dia.format != formatSchema {
+	if dia.format != formatSchema {
 		said = withSchemaInPrompt(r)
 	}
 	x.call.Prompt = Render(said)
@@ -250,7 +247,7 @@ func (d *door) adapter(ctx context.Context, hc *http.Client, x *exchange, ep *en
 	raw := func() []byte { return x.body }
 	switch ep.Provider {
 	case ProviderAnthropic:
-		return askAnthropic(ctx, hc, ep.Endpoint, r, raw)
+		return askAnthropic(ctx, hc, ep.Endpoint, r, dia, raw)
 	case ProviderOllama:
 		return askOllama(ctx, hc, ep.Endpoint, r, raw)
 	default:

@@ -161,6 +161,9 @@ func (x *exchange) attempt(orig *http.Request) (sent, *failure) {
 		// What was read of an error is enough.
 		f := classify(resp.StatusCode, resp.Header, body[:min(len(body), maxErrorBytes)], x.door.now())
 		f.Error.Message = x.door.quote(f.Message)
+		if resp.StatusCode == http.StatusNotFound && x.ep.Provider == ProviderOllama {
+			f.Hint = "is the model there? ollama pull " + x.ep.Name
+		}
 		if f.RetryAfter > maxWait {
 			f.retry = false
 		}

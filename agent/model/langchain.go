@@ -15,7 +15,7 @@ import (
 
 // askAnthropic makes one exchange with Anthropic's native API. langchaingo has no schema per call and ignores JSON mode
 // there, so the schema goes into the prompt. raw gives the body of the answer, for what langchaingo drops.
-func askAnthropic(ctx context.Context, hc *http.Client, e Endpoint, r Request, raw func() []byte) (answer, error) {
+func askAnthropic(ctx context.Context, hc *http.Client, e Endpoint, r Request, d dialect, raw func() []byte) (answer, error) {
 	llm, err := anthropic.New(
 		anthropic.WithToken(e.APIKey), // never the environment's: an empty key did not pass Validate
 		anthropic.WithModel(e.Name), anthropic.WithBaseURL(e.baseURL()), anthropic.WithHTTPClient(hc))
@@ -23,7 +23,12 @@ func askAnthropic(ctx context.Context, hc *http.Client, e Endpoint, r Request, r
 		return answer{}, err
 	}
 	r = withSchemaInPrompt(r)
-	resp, err := llm.GenerateContent(ctx, messages(r), llms.WithMaxTokens(maxTokens(r)))
+	// langchaingo always sends a temperature, 0 if none is given. 1 is the default, which every model takes.
+	temp := temperature
+	if d.noTemperature {
+		temp = 1
+	}
+	resp, err := llm.GenerateContent(ctx, messages(r), llms.WithMaxTokens(maxTokens(r)), llms.WithTemperature(temp))
 	if err != nil {
 		return answer{}, err
 	}

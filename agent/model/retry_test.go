@@ -379,22 +379,51 @@ func TestDegrades(t *testing.T) {
 	}
 }
 
-func TestSmallWindow(t *testing.T) {
+// Newer models of Anthropic take no temperature but the default; langchaingo can't leave it out.
+func TestAnthropicTemperature(t *testing.T) {
 	fake := fakemodel.Start(t)
 	fake.Answer(func(r fakemodel.Request) fakemodel.Reply {
-		if strings.Contains(string(r.Body), `"max_tokens":6000`) {
-			return fakemodel.Reply{Status: 400, Error: "This model's maximum context length is 4096 tokens"}
+		if !strings.Contains(string(r.Body), `"temperature":1}`) {
+			return fakemodel.Reply{Status: 400, Error: "`temperature` is deprecated for this model."}
 		}
 		return good
 	})
-	d := open(t, config(model.ProviderOpenAI, fake.URL), model.Options{})
-	r := ask("x")
-	r.MaxTokens = 6000
-	if _, err := d.Complete(context.Background(), r); err != nil {
-		t.Error(err)
+	d := open(t, config(model.ProviderAnthropic, fake.URL), model.Options{})
+	for range 2 {
+		if _, err := d.Complete(context.Background(), ask("x")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := len(fake.Requests()); n != 2 {
-		t.Errorf("%d requests", n)
+	if n := len(fake.Requests()); n != 3 {
+		t.Errorf("%d requests, want one refusal and two answers", n)
+	}
+}
+
+// What a model has no room for is asked once more with a short answer, and only once.
+func TestShortAnswer(t *testing.T) {
+	for _, tc := range []struct{ provider, refusal string }{
+		{model.ProviderOpenAI, "max_tokens is too large: 6000. This model supports at most 4096 completion tokens"},
+		{model.ProviderOpenAI, "This model's maximum context length is 8192 tokens, you requested 9000"},
+		{model.ProviderAnthropic, "max_tokens: 6000 > 4096, which is the maximum allowed number of output tokens"},
+	} {
+		for _, helps := range []bool{true, false} {
+			fake := fakemodel.Start(t)
+			fake.Answer(func(r fakemodel.Request) fakemodel.Reply {
+				if helps && strings.Contains(string(r.Body), `"max_tokens":2048`) {
+					return good
+				}
+				return fakemodel.Reply{Status: 400, Error: tc.refusal}
+			})
+			d := open(t, config(tc.provider, fake.URL), model.Options{})
+			r := ask("x")
+			r.MaxTokens = 6000
+			if _, err := d.Complete(context.Background(), r); (err == nil) != helps {
+				t.Errorf("%s: %v", tc.refusal, err)
+			}
+			if n := len(fake.Requests()); n != 2 {
+				t.Errorf("%s: %d requests", tc.refusal, n)
+			}
+		}
 	}
 }
 
