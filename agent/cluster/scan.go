@@ -286,7 +286,7 @@ func (sc *scanner) separator(s string, i, to int) int {
 		if sc.eq {
 			sc.emptyValue(i)
 		}
-		if sc.closeGroup(c) {
+		if sc.closeGroup(s, c) {
 			return i + 1
 		}
 	default:
@@ -312,8 +312,9 @@ func closing(c byte) byte {
 	return 0
 }
 
-// closeGroup collapses "VAR (VAR" to VAR when the bracket c closes.
-func (sc *scanner) closeGroup(c byte) bool {
+// closeGroup collapses "VAR (VAR" to VAR when the bracket c closes and the first is a number, "1024 (1.0 KB)". A name may
+// be a word elsewhere, and then nothing would collapse.
+func (sc *scanner) closeGroup(s string, c byte) bool {
 	n := len(sc.sig)
 	if n-sc.prefix < 3 || sc.lastVar != n || len(sc.atoms) < 2 || closing(sc.sig[n-2]) != c {
 		return false
@@ -326,7 +327,18 @@ func (sc *scanner) closeGroup(c byte) bool {
 		return false
 	}
 	last := uint8(len(sc.atoms) - 1)
-	for j := len(sc.spans) - 1; j >= 0 && sc.spans[j].pos == last; j-- {
+	j := len(sc.spans) - 1
+	for j >= 0 && sc.spans[j].pos == last {
+		j--
+	}
+	if j < 0 {
+		return false
+	}
+	number, _, _ := strings.Cut(s[sc.spans[j].from:sc.spans[j].to], " ")
+	if flags(number)&(clLetter|clHigh|clSlash) != 0 {
+		return false
+	}
+	for j++; j < len(sc.spans); j++ {
 		sc.spans[j].pos, sc.spans[j].cont = last-1, true
 	}
 	sc.atoms = sc.atoms[:last]
