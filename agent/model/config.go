@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"net/netip"
 	"net/url"
@@ -270,3 +271,41 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// secret shows that there is a key, and nothing of it.
+func secret(key string) string {
+	if key == "" {
+		return ""
+	}
+	return "[set]"
+}
+
+// String shows c without its keys, so that a Config that gets into a log or an error gives none away.
+func (c Config) String() string {
+	var b strings.Builder
+	for i, e := range c.endpoints() {
+		if i > 0 {
+			b.WriteString(", then ")
+		}
+		b.WriteString(e.String())
+	}
+	fmt.Fprintf(&b, ", timeout %s, budget %+v", c.Timeout, c.Budget)
+	return b.String()
+}
+
+// GoString is String, for %#v.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String, for log/slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// String shows e without its key.
+func (e Endpoint) String() string {
+	return fmt.Sprintf("{provider: %s, name: %s, base_url: %s, api_key: %s}", e.Provider, e.Name, e.BaseURL, secret(e.APIKey))
+}
+
+// GoString is String, for %#v.
+func (e Endpoint) GoString() string { return e.String() }
+
+// LogValue is String, for log/slog.
+func (e Endpoint) LogValue() slog.Value { return slog.StringValue(e.String()) }

@@ -1,6 +1,8 @@
 package model_test
 
 import (
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,20 @@ func TestNewRefusesABadConfig(t *testing.T) {
 	_, err := model.New(c, model.Options{Redact: redactTest, Ledger: model.NewMemoryLedger(c.Budget)})
 	if err == nil || !strings.Contains(err.Error(), `model.provider: unknown provider "opnai"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigShowsNoKey(t *testing.T) {
+	c := model.DefaultConfig()
+	c.Provider, c.Name, c.APIKey = model.ProviderOpenAI, "gpt-5", testKey
+	c.Fallback = []model.Endpoint{{Provider: model.ProviderAnthropic, Name: "x", APIKey: testKey}}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "endpoint", c.Fallback[0])
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%v", struct{ C any }{c}),
+		fmt.Sprintf("%+v", c.Fallback), fmt.Sprintf("%#v", c.Fallback), log.String()} {
+		if strings.Contains(s, testKey) || !strings.Contains(s, "[set]") {
+			t.Errorf("%s", s)
+		}
 	}
 }
 
