@@ -227,6 +227,9 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 		if b := sr.root(); b != nil && (len(b.frames) > 0 || e.tr.lang != langNone || h.stack != "") {
 			rec.Exception, rec.ExceptionMessage = b.typ, b.text
 			rec.Frames = b.frames
+			if s := sr.surface(rec.Message); s != "" {
+				rec.Message, multi = s, -1
+			}
 			if len(b.frames) > 0 && e.tr.lang == langNone {
 				e.tr.lang = langAt
 			}
@@ -259,6 +262,9 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 			least = rec.Severity
 		}
 		rec.Severity = max(rec.Severity, least)
+		if e.tr.lang == langPHP {
+			rec.Severity = least // what PHP calls fatal ends one request
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func parseFrame(b, prev string) (incident.Frame, bool) {
 		if f, ok := rustFrame(b, prev); ok {
 			return f, true
 		}
-		return atFrame(b[3:])
+		return atFrame(strings.TrimSuffix(b[3:], " {"))
 	case strings.HasPrefix(b, `File "`):
 		return pythonFrame(b)
 	case b[0] == '#':

@@ -54,6 +54,7 @@ func (r *reader) scanText(s string, h *head) bool {
 		return false
 	}
 	c := scanner{s: s, h: h}
+	pid, thread, logger := h.pid, h.thread, h.logger
 	for n := 0; n < maxHeaderTokens && c.i < len(s); n++ {
 		if !c.token(n == 0) {
 			break
@@ -61,7 +62,7 @@ func (r *reader) scanText(s string, h *head) bool {
 		c.skipSeparators()
 	}
 	if !h.timed && !h.leveled {
-		h.pid, h.thread, h.logger, h.trace = "", "", "", ""
+		h.pid, h.thread, h.logger, h.trace = pid, thread, logger, ""
 		return false
 	}
 	if h.timed {
@@ -88,7 +89,10 @@ func (c *scanner) message() string {
 			for k < len(m) && m[k] == m[i] {
 				k++
 			}
-			if k == len(m) || m[k] == ' ' || m[k] == '\t' {
+			if k-i > 2 && i+1 < k {
+				break
+			}
+			if k == len(m) || m[k] == ' ' || m[k] == '\t' || m[i] == '|' && i == 0 {
 				i = k
 				continue
 			}
@@ -521,7 +525,15 @@ func sourceRef(tok string) bool {
 	}
 	name := tok[:i-1]
 	dot := strings.LastIndexByte(name, '.')
-	return dot > 0 && len(name)-dot <= 5 && len(name)-dot > 1 && isLetter(name[dot+1]) && name[0] != '/'
+	if dot <= 0 || name[0] == '/' {
+		return false
+	}
+	switch name[dot+1:] {
+	case "go", "py", "js", "ts", "mjs", "cjs", "tsx", "jsx", "rs", "rb", "java", "kt", "scala", "c", "cc", "cpp", "cxx", "h", "hpp", "cs", "fs",
+		"php", "ex", "erl", "swift", "lua", "pl", "groovy", "clj":
+		return true
+	}
+	return false
 }
 
 // levelToken says whether the word s[:n] is a level in the place of a level, and how many bytes belong to it.
@@ -584,10 +596,12 @@ func (c *scanner) levelToken(s string, n int, first bool) (incident.Severity, in
 		return sev, n, true
 	}
 	// without a time stamp the level has to look like one
+	switch w {
+	case "Error", "panic", "Exception", "http", "Http", "HTTP", "log", "Log", "LOG", "config", "Config", "note", "Note", "success", "Success",
+		"default", "Default", "fine", "Fine", "verb":
+		return 0, 0, false
+	}
 	if next == ':' && at(s, n+1) != ':' {
-		if w == "Error" || w == "panic" || w == "Exception" || w == "http" || w == "Log" || w == "Config" || w == "config" {
-			return 0, 0, false
-		}
 		if k := loggerBehind(s, n+1); k > 0 && upper { // Python's LEVEL:logger:message
 			h.logger = s[n+1 : k]
 			return sev, k + 1, true
@@ -597,7 +611,7 @@ func (c *scanner) levelToken(s string, n int, first bool) (incident.Severity, in
 		}
 		return sev, n + 1, true
 	}
-	if !upper || len(w) < 4 && w != "ERR" && w != "DBG" && w != "INF" && w != "WRN" && w != "FTL" || w == "HTTP" || w == "LOG" {
+	if !upper || len(w) < 4 && w != "ERR" && w != "DBG" && w != "INF" && w != "WRN" && w != "FTL" {
 		return 0, 0, false
 	}
 	if next == '[' { // logrus: ERRO[0012] message

@@ -323,11 +323,14 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if e.tr.lang == langNone && e.severity() < incident.SeverityWarning && strings.HasPrefix(b, `File "`) && frameFamily(b) == langPython {
 		return false // a SyntaxError, which has no line before its File
 	}
+	if e.tr.lang == langRuby && rubyStart(b) {
+		return e.tr.phase == phaseFrames && body != e.body // a cause; the same again is the next crash
+	}
 	if e.tr.step(body) {
 		return true
 	}
 	if strings.HasPrefix(b, "+ Exception Group Traceback") || strings.HasPrefix(b, "Traceback (most recent") && indent > 0 {
-		return j.adopts(e, trace{lang: langPython, phase: phaseFrames})
+		return j.adopts(e, beginTrace(body))
 	}
 	if indent > e.indent {
 		return true

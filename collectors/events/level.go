@@ -1,6 +1,10 @@
 package events
 
-import "github.com/logwright/logwright/agent/incident"
+import (
+	"strings"
+
+	"github.com/logwright/logwright/agent/incident"
+)
 
 // levelWord reads one of the spellings of a level that loggers write, in any case.
 func levelWord(w string) (incident.Severity, bool) {
@@ -123,7 +127,7 @@ func wordSeverity(s string) incident.Severity {
 		}
 		w := s[i:k]
 		if sev := alarmWord(w); sev > worst && alone(s, i, k) && !negated(prev, prev2) && !nothing(s[k:]) {
-			if sev = inContext(sev, w, s[k:]); sev > worst {
+			if sev = inContext(sev, prev, w, s[k:]); sev > worst {
 				worst = sev
 			}
 		}
@@ -224,10 +228,14 @@ func nothing(rest string) bool {
 }
 
 // inContext lowers the severity of words that mean less than they say: a refused log-in is not an error of the service.
-func inContext(sev incident.Severity, w, rest string) incident.Severity {
+func inContext(sev incident.Severity, prev, w, rest string) incident.Severity {
 	switch w {
 	case "Failed", "failed":
 		if hasAnyPrefix(rest, " password", " login", " publickey", " none for") {
+			return incident.SeverityWarning
+		}
+	case "failure", "failures":
+		if strings.EqualFold(prev, "authentication") {
 			return incident.SeverityWarning
 		}
 	case "timed":

@@ -356,3 +356,32 @@ func (sr *stackReader) root() *block {
 	}
 	return b
 }
+
+// surface gives a message in place of a first line that names no exception, "" where the line is good as it is. It is the
+// exception that reached the surface: in Python the last one printed.
+func (sr *stackReader) surface(first string) string {
+	first = strings.TrimSpace(first)
+	silent := strings.HasPrefix(first, tracebackLine[:9]) || strings.HasPrefix(first, "+ Exception Group Traceback") ||
+		strings.HasPrefix(first, `File "`) || sourceLine(first)
+	if !silent {
+		if sr.lang == langRust && strings.HasPrefix(first, "thread '") && strings.HasSuffix(first, ":") && sr.blocks[0].text != "" {
+			return first + " " + sr.blocks[0].text
+		}
+		return ""
+	}
+	s := ""
+	for i := range sr.blocks {
+		b := &sr.blocks[i]
+		if !b.named || b.kind != blockFirst {
+			continue
+		}
+		s = b.typ
+		if b.text != "" {
+			s += ": " + b.text
+		}
+		if !sr.reversed || strings.HasSuffix(b.typ, "ExceptionGroup") {
+			break
+		}
+	}
+	return s
+}

@@ -359,7 +359,7 @@ func (j *Joiner) readEvent(r *stateReader) *event {
 	e.pieces = r.pieces()
 	at := r.int()
 	switch {
-	case r.bad || len(e.pieces) == 0 || at >= int64(len(e.pieces)) || e.tr.lang > langObject || e.tr.phase > phaseText ||
+	case r.bad || len(e.pieces) == 0 || at >= int64(len(e.pieces)) || e.tr.lang > langObject || e.tr.phase > phaseGroup ||
 		depth > 1<<30 || depth < -1<<30 || f > 15:
 		r.fail()
 		return e

@@ -34,6 +34,7 @@ const (
 	phaseCaret   // JavaScript: code was there, ^ follows
 	phaseThrown  // JavaScript: ^ was there, the error follows
 	phaseText    // Rust: the panic's own text follows
+	phaseGroup   // Python: within the margin of an ExceptionGroup
 )
 
 const tracebackLine = "Traceback (most recent call last):"
@@ -59,6 +60,9 @@ func beginTrace(s string) trace {
 		return trace{}
 	}
 	if strings.HasSuffix(s, "(most recent call last):") {
+		if strings.HasPrefix(trimIndent(s), "+ Exception Group") {
+			return trace{lang: langPython, phase: phaseGroup}
+		}
 		return trace{lang: langPython, phase: phaseFrames}
 	}
 	t := trimIndent(s)
@@ -167,7 +171,7 @@ func (t *trace) step(s string) bool {
 	case langGo:
 		return t.stepGo(b, k, indented)
 	case langPython:
-		return t.stepPython(b, k, indented)
+		return t.stepPython(b, k, len(s)-len(b))
 	case langAt:
 		return t.stepAt(b, k, indented)
 	case langRuby:
@@ -210,7 +214,11 @@ func (t *trace) stepGo(b string, k lang, indented bool) bool {
 		strings.HasPrefix(b, "fatal error: ") || strings.HasPrefix(b, "exit status ")
 }
 
-func (t *trace) stepPython(b string, k lang, indented bool) bool {
+func (t *trace) stepPython(b string, k lang, indent int) bool {
+	indented := indent > 0
+	if t.phase == phaseGroup {
+		return indented && (indent > 2 || !strings.HasPrefix(b, "+ Exception Group"))
+	}
 	switch {
 	case strings.HasPrefix(b, "Traceback (most recent") || strings.HasPrefix(b, "+ Exception Group Traceback"):
 		if t.phase == phaseChained {
@@ -375,7 +383,7 @@ func frameFamily(b string) lang {
 			return langRust
 		}
 	}
-	if rubyFrame(b) {
+	if rubyFrame(b) && !rubyStart(b) {
 		return langRuby
 	}
 	return langNone
