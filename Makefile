@@ -1,0 +1,48 @@
+# Everything a maintainer runs. `make help` lists the targets.
+
+GO      ?= go
+TOOLS   := $(CURDIR)/.tools
+
+# Pinned, so that a new release of a tool is a commit and not a surprise.
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION   := v1.9.0
+
+# Time each fuzz target runs in `make fuzz`.
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-deps lint vuln bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/logwright, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/logwright ./cmd/logwright
+
+test: test-deps ## install what the tests need, then run them all with the race detector
+	$(GO) test -race -timeout 20m ./...
+
+test-deps: ## install what the tests need (as root or by sudo; only what is missing)
+	@scripts/test-deps
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint with .golangci.yml
+	$< run ./...
+
+# Built with a fresh module list of its own: the linter's dependencies are none of ours.
+$(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):
+	@mkdir -p $(TOOLS)
+	@echo "building golangci-lint $(GOLANGCI_LINT_VERSION) once, into .tools/ (some minutes)"
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
+
+vuln: ## known vulnerabilities in what the binary really calls
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+
+bench: ## every benchmark once, a second each
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
+
+clean: ## remove what was built here
+	rm -rf bin .tools
