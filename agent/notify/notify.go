@@ -127,13 +127,13 @@ func New(c Config, o Options) (Notifier, error) {
 	if c.Severity != "" {
 		least, _ = incident.ParseSeverity(c.Severity) // Validate read it already
 	}
-	var n Notifier
+	var n Notifier // Validate let no other kind through
 	switch c.Kind {
 	case KindStdout:
 		if o.Stdout == nil {
 			return nil, fmt.Errorf("notifier %q: no standard output was given", c.Name)
 		}
-		n = &stdout{w: o.Stdout, redact: o.Redact}
+		n = &stdout{w: o.Stdout, viewer: viewer{o.Redact}}
 	case KindSlack:
 		n = newSlack(c.URL, o)
 	}
@@ -148,8 +148,11 @@ type filter struct {
 
 func (f *filter) Notify(ctx context.Context, e incident.Event) error {
 	below := func(i incident.Incident) bool { return i.Severity < f.least }
-	if len(e.Grouped) > 0 {
+	if n := len(e.Grouped); n > 0 {
 		e.Grouped = slices.DeleteFunc(slices.Clone(e.Grouped), below)
+		if len(e.Grouped) < n {
+			e.Text = "" // it counts those that are not told of
+		}
 	}
 	if e.Incident != nil && below(*e.Incident) {
 		if len(e.Grouped) == 0 {
