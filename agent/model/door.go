@@ -271,6 +271,9 @@ func (d *door) judge(x *exchange, r Request, a answer, err error) (Response, *fa
 	if resp.Usage.InputTokens <= 0 || resp.Usage.OutputTokens < 0 {
 		resp.Usage = Usage{InputTokens: x.call.Estimate.InputTokens, OutputTokens: tokens(len(a.text)), Estimated: true}
 	}
+	// A server that counts nonsense must not overflow what is summed up.
+	resp.Usage.InputTokens = min(resp.Usage.InputTokens, maxCount)
+	resp.Usage.OutputTokens = min(resp.Usage.OutputTokens, maxCount)
 	switch a.finish {
 	case "length", "max_tokens":
 		f := x.fail(KindTruncated, fmt.Sprintf("the answer reached its bound of %d tokens before it was finished", x.limit), nil)
@@ -295,6 +298,9 @@ func (d *door) judge(x *exchange, r Request, a answer, err error) (Response, *fa
 	}
 	return resp, nil
 }
+
+// maxCount is the most tokens that a server's count is believed for: more than any model takes in one call.
+const maxCount = 100_000_000
 
 // clean takes secrets out of a text that leaves, this door's own keys first.
 func (d *door) clean(s string) string { return d.redact(d.keys.Replace(s)) }

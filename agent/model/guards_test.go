@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -182,6 +183,17 @@ func TestBudgets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that counts nonsense uses up the day's budget; it does not overflow it into a new one.
+func TestAbsurdUsage(t *testing.T) {
+	fake := fakemodel.Start(t, fakemodel.Reply{Text: `{"a":1}`, InputTokens: math.MaxInt - 1, OutputTokens: 1})
+	d := open(t, config(model.ProviderOpenAI, fake.URL), model.Options{})
+	if _, err := d.Complete(context.Background(), ask("x")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.Complete(context.Background(), ask("x"))
+	wantKind(t, err, model.KindBudget)
 }
 
 func TestMoneyBudget(t *testing.T) {
