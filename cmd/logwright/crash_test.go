@@ -1,0 +1,406 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/logwright/logwright/agent/store"
+)
+
+// The tests of this file run the real daemon as a process of its own, kill it with SIGKILL at random while numbered
+// error lines are written and rotated by the real logrotate, and then ask the store what was counted.
+//
+// Each event has a minute of its own (event i is dated i minutes after a start), and the store counts events by minute. So
+// the test sees for each single event whether it was counted once, twice or not at all; sums could hide one lost behind one
+// doubled.
+
+const (
+	crashEvents = 200_000
+	crashKills  = 50
+	// traceEvery makes each nth event a stack trace of several lines.
+	traceEvery = 10
+)
+
+var crashStart = time.Now().Add(-2 * crashEvents * time.Minute).Truncate(time.Minute).UTC()
+
+// writeEvent writes event i.
+func writeEvent(w *bytes.Buffer, i int) {
+	stamp := crashStart.Add(time.Duration(i) * time.Minute).Format("2006-01-02 15:04:05")
+	if i%traceEvery != 0 {
+		fmt.Fprintf(w, "%s ERROR [worker-%d] failed to settle order %d: ledger refused\n", stamp, i%7, i)
+		return
+	}
+	fmt.Fprintf(w, "%s ERROR [worker-%d] order %d crashed\n", stamp, i%7, i)
+	w.WriteString("Traceback (most recent call last):\n" +
+		"  File \"/srv/app/orders.py\", line 88, in settle\n    post(order)\n" +
+		"  File \"/srv/app/ledger.py\", line 12, in post\n    raise KeyError(order.account)\n")
+	fmt.Fprintf(w, "KeyError: 'acct-%d'\n", i)
+}
+
+// crash is one run.
+type crash struct {
+	t            *testing.T
+	dir, log     string
+	config       string
+	copytruncate bool
+	rng          *rand.Rand
+
+	daemon *exec.Cmd
+	errors *os.File
+	kills  int
+	// reopenAt is the event after which the service reopens its log; rotating is closed when logrotate has ended.
+	reopenAt int
+	rotating chan struct{}
+}
+
+func newCrash(t *testing.T, copytruncate bool) *crash {
+	t.Helper()
+	need(t, "logrotate")
+	c := &crash{t: t, dir: t.TempDir(), copytruncate: copytruncate, rng: rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))}
+	c.log = filepath.Join(c.dir, "logs", "app.log")
+	if err := os.MkdirAll(filepath.Dir(c.log), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	how := "create 0644\n compress\n delaycompress"
+	if copytruncate {
+		how = "copytruncate\n nocompress"
+	}
+	c.file("rotate.conf", fmt.Sprintf("%s {\n rotate 1000\n size 1\n missingok\n %s\n}\n", c.log, how))
+	c.config = c.file("agent.yaml", fmt.Sprintf(`version: 1
+state: %s
+sources:
+- {name: files, kind: file, include: [%s], start: beginning}
+notify: []
+`, filepath.Join(c.dir, "state"), c.log))
+	var err error
+	if c.errors, err = os.Create(filepath.Join(c.dir, "daemon.log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.kill()
+		_ = c.errors.Close()
+		if t.Failed() {
+			b, _ := os.ReadFile(c.errors.Name())
+			t.Logf("the daemon's log ends:\n%s", b[max(0, len(b)-4000):])
+		}
+	})
+	return c
+}
+
+func (c *crash) file(name, text string) string {
+	c.t.Helper()
+	p := filepath.Join(c.dir, name)
+	if err := os.WriteFile(p, []byte(text), 0o644); err != nil { //nolint:gosec // logrotate wants to read it
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+// need fails the test where a program is missing, under CI, and skips it elsewhere.
+func need(t *testing.T, program string) {
+	t.Helper()
+	path := os.Getenv("PATH") + ":/usr/sbin:/sbin"
+	t.Setenv("PATH", path)
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed; scripts/test-deps installs it", program)
+	}
+	t.Skipf("%s is not installed; make test installs it", program)
+}
+
+func (c *crash) start() {
+	c.t.Helper()
+	c.daemon = exec.Command(os.Args[0], "run", "--config", c.config)
+	c.daemon.Env = append(os.Environ(), beLogwright+"=1")
+	c.daemon.Stdout, c.daemon.Stderr = c.errors, c.errors
+	if err := c.daemon.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *crash) kill() {
+	if c.daemon == nil {
+		return
+	}
+	_ = c.daemon.Process.Signal(syscall.SIGKILL)
+	err := c.daemon.Wait()
+	if ee, ok := errors.AsType[*exec.ExitError](err); ok && ee.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		c.t.Errorf("the daemon ended by itself: %v", err)
+	}
+	c.daemon = nil
+}
+
+func (c *crash) rotate() {
+	c.t.Helper()
+	cmd := exec.Command("logrotate", "-s", filepath.Join(c.dir, "rotate.state"), filepath.Join(c.dir, "rotate.conf"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.t.Errorf("logrotate: %v\n%s", err, out)
+	}
+}
+
+// run writes all events while the daemon lives and dies.
+func (c *crash) run() {
+	c.t.Helper()
+	c.start()
+	f := c.open()
+	// Kills and rotations fall where the random numbers say, in the middle of whatever the daemon does then.
+	kills := map[int]bool{}
+	for len(kills) < crashKills {
+		kills[c.rng.IntN(crashEvents)] = true
+	}
+	var buf bytes.Buffer
+	pace := time.NewTimer(0)
+	defer pace.Stop()
+	for i := range crashEvents {
+		writeEvent(&buf, i)
+		if kills[i] || buf.Len() > 8<<10 && c.rng.IntN(4) == 0 {
+			c.write(f, &buf)
+		}
+		if kills[i] {
+			// The daemon gets a random moment with what was written, so that it dies at every stage of its work.
+			<-pace.C
+			pace.Reset(time.Duration(c.rng.IntN(300)) * time.Millisecond)
+			<-pace.C
+			pace.Reset(0)
+			c.kill()
+			c.kills++
+			if c.rng.IntN(2) == 0 {
+				c.rotateNow(i)
+			}
+			c.start()
+		}
+		if i%9973 == 0 && i > 0 {
+			c.rotateNow(i)
+		}
+		if i == c.reopenAt {
+			c.write(f, &buf)
+			if err := f.Close(); err != nil {
+				c.t.Fatal(err)
+			}
+			f = c.open()
+		}
+	}
+	c.write(f, &buf)
+	c.await()
+	if err := f.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *crash) open() *os.File {
+	c.t.Helper()
+	f, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) //nolint:gosec // logrotate's create mode
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return f
+}
+
+// write writes in pieces that don't end at line ends, as a service with a buffer does.
+func (c *crash) write(f *os.File, buf *bytes.Buffer) {
+	c.t.Helper()
+	for buf.Len() > 0 {
+		if _, err := f.Write(buf.Next(1 + c.rng.IntN(4096))); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// rotateNow rotates while the service goes on. By rename it reopens its log only some events later; by copytruncate
+// it writes while logrotate copies and truncates, so that the lines in between are lost to everybody.
+func (c *crash) rotateNow(i int) {
+	c.t.Helper()
+	if c.copytruncate {
+		c.await()
+		c.rotating = make(chan struct{})
+		go func() {
+			defer close(c.rotating)
+			c.rotate()
+		}()
+		return
+	}
+	c.rotate()
+	c.reopenAt = i + 1 + c.rng.IntN(50)
+}
+
+// await waits for a rotation that is under way.
+func (c *crash) await() {
+	if c.rotating != nil {
+		<-c.rotating
+		c.rotating = nil
+	}
+}
+
+// counted gives how often each event was counted, and how many problem events there were in all.
+func (c *crash) counted() (perEvent map[int]int64, problems int64) {
+	c.t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, filepath.Join(c.dir, "state"), store.Options{ReadOnly: true})
+	if err != nil {
+		c.t.Logf("not readable yet: %v", err)
+		return nil, 0
+	}
+	defer st.Close() //nolint:errcheck // read only
+	perEvent = map[int]int64{}
+	first := crashStart.Unix() / 60
+	for b, err := range st.Buckets(ctx, 0) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		perEvent[int(b.Minute.Minute-first)] += b.N
+	}
+	seen := map[string]bool{}
+	for m, err := range st.Clusters(ctx) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		cl, err := st.Cluster(ctx, m.ID)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if !seen[cl.ID] {
+			seen[cl.ID] = true
+			problems += cl.Problems
+		}
+	}
+	return perEvent, problems
+}
+
+// settle waits until the daemon has counted want events, or nothing has changed for a long time.
+func (c *crash) settle(want int) (map[int]int64, int64) {
+	c.t.Helper()
+	deadline := time.NewTimer(5 * time.Minute)
+	defer deadline.Stop()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	last, since := -1, time.Now()
+	for {
+		per, problems := c.counted()
+		if n := len(per); n != last {
+			last, since = n, time.Now()
+		}
+		quiet := 30 * time.Second
+		if last >= want {
+			quiet = 6 * time.Second // long enough for a double to show
+		}
+		if time.Since(since) > quiet {
+			return per, problems
+		}
+		select {
+		case <-deadline.C:
+			return per, problems
+		case <-tick.C:
+		}
+	}
+}
+
+// surviving gives the events whose first line is in the logs now, rotated ones included.
+func (c *crash) surviving() map[int]bool {
+	c.t.Helper()
+	out := map[int]bool{}
+	files, err := filepath.Glob(c.log + "*")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		var r io.Reader = f
+		if strings.HasSuffix(name, ".gz") {
+			if r, err = gzip.NewReader(f); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+		s := bufio.NewScanner(r)
+		for s.Scan() {
+			_, rest, ok := strings.Cut(s.Text(), " order ")
+			if !ok || !strings.HasPrefix(s.Text(), "20") {
+				continue
+			}
+			n := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+			if i, err := strconv.Atoi(rest[:max(n, 0)]); err == nil {
+				out[i] = true
+			}
+		}
+		if err := s.Err(); err != nil {
+			c.t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	return out
+}
+
+func TestKilledWhileRotatedByRename(t *testing.T) {
+	c := newCrash(t, false)
+	c.run()
+	per, problems := c.settle(crashEvents)
+	var lost, doubled []int
+	for i := range crashEvents {
+		switch n := per[i]; {
+		case n == 0:
+			lost = append(lost, i)
+		case n > 1:
+			doubled = append(doubled, i)
+		}
+	}
+	if len(lost) > 0 || len(doubled) > 0 {
+		t.Errorf("lost %d (%v), doubled %d (%v)", len(lost), clipInts(lost), len(doubled), clipInts(doubled))
+	}
+	if problems != crashEvents {
+		t.Errorf("%d problem events were counted, %d were written", problems, crashEvents)
+	}
+	t.Logf("%d events, %d kills: %d lost, %d doubled", crashEvents, c.kills, len(lost), len(doubled))
+}
+
+func TestKilledWhileRotatedByCopytruncate(t *testing.T) {
+	c := newCrash(t, true)
+	c.run()
+	surviving := c.surviving()
+	per, _ := c.settle(len(surviving))
+	var missed, doubled []int
+	for i := range crashEvents {
+		switch n := per[i]; {
+		case n == 0 && surviving[i]:
+			missed = append(missed, i)
+		case n > 1:
+			doubled = append(doubled, i)
+		}
+	}
+	if len(missed) > 0 || len(doubled) > 0 {
+		t.Errorf("missed %d that survive (%v), doubled %d (%v)", len(missed), clipInts(missed), len(doubled), clipInts(doubled))
+	}
+	st, err := store.Open(context.Background(), filepath.Join(c.dir, "state"), store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close() //nolint:errcheck // read only
+	gaps, err := st.Gaps(context.Background(), time.Time{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(gaps) == 0 {
+		t.Error("files were truncated and no gap was recorded")
+	}
+	t.Logf("%d events written, %d survive, %d kills: %d missed, %d doubled, %d gaps", crashEvents, len(surviving), c.kills,
+		len(missed), len(doubled), len(gaps))
+}
+
+func clipInts(v []int) []int { return v[:min(len(v), 10)] }
