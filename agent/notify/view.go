@@ -200,7 +200,8 @@ func (v viewer) diagnosis(out *view, d *incident.Diagnosis, over bool) {
 		}
 	}
 	if d.Degraded != "" {
-		out.marks = append(out.marks, "degraded: the model did not answer ("+v.line(d.Degraded)+")")
+		out.marks = append(out.marks, "degraded: the model did not answer, the built-in signatures did")
+		add("degraded", v.line(d.Degraded))
 	}
 	if d.DroppedClaims > 0 {
 		out.marks = append(out.marks, fmt.Sprintf("dropped: %d of the model's claims had no evidence that holds", d.DroppedClaims))
