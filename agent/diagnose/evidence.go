@@ -110,21 +110,25 @@ func (s *sampleLines) at(i int) int {
 // window cuts a line to limit bytes at rune boundaries so that the text around offset at is seen. The result is a verbatim
 // part of the line.
 func window(text string, at, limit int) string {
+	start, end := windowBounds(text, at, limit)
+	return text[start:end]
+}
+
+func windowBounds(text string, at, limit int) (start, end int) {
 	if len(text) <= limit {
-		return text
+		return 0, len(text)
 	}
-	start := 0
 	if at > limit*3/4 {
 		start = min(at-limit/4, len(text)-limit)
 	}
-	end := start + limit
+	end = start + limit
 	for start < end && !utf8.RuneStart(text[start]) {
 		start++
 	}
 	for end < len(text) && end > start && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return strings.TrimRight(text[start:end], " \t")
+	return start, start + len(strings.TrimRight(text[start:end], " \t"))
 }
 
 // citations collects the evidence of an offline diagnosis: no line twice, in the order of importance.
