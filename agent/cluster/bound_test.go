@@ -29,7 +29,9 @@ func TestMemoryBound(t *testing.T) {
 		make func(*rand.Rand) string
 	}{
 		{"words", garbage},
-		{"long", func(rnd *rand.Rand) string { return garbage(rnd) + garbage(rnd) + garbage(rnd) + garbage(rnd) + garbage(rnd) }},
+		{"long", func(rnd *rand.Rand) string {
+			return garbage(rnd) + garbage(rnd) + garbage(rnd) + garbage(rnd) + garbage(rnd)
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(7, 9))

@@ -93,8 +93,10 @@ func (c *Clusterer) encode(n *node) []byte {
 			last = p.to
 		}
 	}
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	return checksummed(b)
 }
+
+func checksummed(b []byte) []byte { return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)) }
 
 var errState = errors.New("state is damaged")
 

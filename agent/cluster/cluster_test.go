@@ -1,0 +1,411 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+func mustNew(t testing.TB, cfg Config) *Clusterer {
+	t.Helper()
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func add(c *Clusterer, msg string) Hit { return c.Add(&incident.Record{Service: "api", Message: msg}) }
+
+func TestIDs(t *testing.T) {
+	c := mustNew(t, Config{})
+	h := add(c, "Connection to 10.0.0.7:5432 lost after 30 ms")
+	if !regexp.MustCompile(`^lw-[a-z2-7]{12}$`).MatchString(h.ID) || !h.New {
+		t.Errorf("%+v", h)
+	}
+	// Fixed for good: ids are kept in stores and compared between hosts. If this fails, ids of all installations change.
+	if h.ID != "lw-nhq2dtqpzzl7" {
+		t.Errorf("the id of a known message changed: %s", h.ID)
+	}
+	if g := add(c, "Connection to 10.9.9.9:1 lost after 1 ms"); g.New || g.ID != h.ID || g.Ref != h.Ref {
+		t.Errorf("%+v after %+v", g, h)
+	}
+	if g := c.Add(&incident.Record{Service: "web", Message: "Connection to 10.0.0.7:5432 lost after 30 ms"}); g.ID == h.ID {
+		t.Error("another service has the same id")
+	}
+	if g := c.Add(&incident.Record{Service: "api", Message: "Connection to 10.0.0.7:5432 lost after 30 ms", Severity: incident.SeverityFatal, Host: "h", PID: "1"}); g.ID != h.ID {
+		t.Error("severity or a header attribute is part of the key")
+	}
+	if ref, ok := ParseID(h.ID); !ok || ref != h.Ref || ref.String() != h.ID || c.Resolve(ref) != h.ID || c.Canonical(h.ID) != h.ID {
+		t.Errorf("%v and %v don't stand for each other", h.ID, h.Ref)
+	}
+	for _, bad := range []string{"", "lw-", "lw-nhq2dtqpzzl", "lw-nhq2dtqpzzl77", "lw-NHQ2DTQPZZL7", "lw-nhq2dtqpzzl1", "xx-nhq2dtqpzzl7"} {
+		if _, ok := ParseID(bad); ok {
+			t.Errorf("ParseID took %q", bad)
+		}
+		if c.Canonical(bad) != bad || c.Template(bad) != "" {
+			t.Errorf("%q is something", bad)
+		}
+	}
+	// Another host sees the same among other things, in another order.
+	d := mustNew(t, Config{})
+	add(d, "something else entirely")
+	if g := add(d, "Connection to 172.16.0.1:99 lost after 7 ms"); g.ID != h.ID {
+		t.Errorf("another host: %s, not %s", g.ID, h.ID)
+	}
+}
+
+func TestMerging(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		in    []string
+		want  int    // clusters at the end
+		templ string // of the first, at the end
+	}{
+		{"two words are two clusters", []string{"unit alpha entered state", "unit beta entered state"}, 2, "unit alpha entered state"},
+		{"a word where a number was", []string{"user 17 logged in", "user 18 logged in", "user bob logged in"}, 1, "user <*> logged in"},
+		{"a number where a word was", []string{"user bob logged in", "user 17 logged in"}, 1, "user <*> logged in"},
+		{"three identifiers", []string{"load plugin a_b failed", "load plugin a_c failed", "load plugin a_d failed"}, 1, "load plugin <*> failed"},
+		{"six words", []string{
+			"login of ann denied", "login of bob denied", "login of cid denied", "login of dan denied", "login of eve denied", "login of fay denied",
+		}, 1, "login of <*> denied"},
+		{"and all that follow", []string{
+			"login of ann denied", "login of bob denied", "login of cid denied", "login of dan denied", "login of eve denied", "login of fay denied",
+			"login of gil denied", "login of hal denied",
+		}, 1, "login of <*> denied"},
+		{"grammar alone holds nothing together", []string{"a_x set to 1", "b_x set to 2", "c_x set to 3", "d_x set to 4"}, 4, "a_x set to <*>"},
+		{"too few words stay", []string{"ann denied", "bob denied", "cid denied", "dan denied", "eve denied", "fay denied", "gil denied"}, 7, "ann denied"},
+		{"a part that may be missing", []string{"request failed quickly 3", "request failed quickly"}, 1, "request failed quickly <*>"},
+		{"other words are another thing", []string{"request failed quickly", "request failed very quickly"}, 2, "request failed quickly"},
+		{"a value is shown until it varies", []string{"mode=fast started", "mode=fast started"}, 1, "mode=fast started"},
+		{"and then it is not", []string{"mode=fast started", "mode=slow started"}, 1, "mode=<*> started"},
+		{"numbers are never shown", []string{"took 5 ms"}, 1, "took <*>"},
+		{"lists of any length", []string{"ids are 1, 2", "ids are 1, 2, 3"}, 1, "ids are <*>"},
+		{"lists of one length", []string{"point at 1, 2", "point at 3, 4"}, 1, "point at <*>, <*>"},
+		{"two places", []string{
+			"copy of a_1x to b_1x done", "move x_a over y_a now", "move x_a over y_b now", "move x_a over y_c now",
+			"move x_b over y_a now", "move x_b over y_b now", "move x_b over y_c now",
+			"move x_c over y_a now", "move x_c over y_b now", "move x_c over y_c now",
+		}, 2, "copy of a_1x to b_1x done"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := mustNew(t, Config{})
+			var refs []Ref
+			for _, m := range tc.in {
+				refs = append(refs, add(c, m).Ref)
+			}
+			ids := map[string]bool{}
+			for _, ref := range refs {
+				ids[c.Resolve(ref)] = true
+			}
+			if len(ids) != tc.want || c.Stats().Clusters != tc.want {
+				t.Errorf("%d clusters (%d live), want %d", len(ids), c.Stats().Clusters, tc.want)
+			}
+			first := refs[0].String()
+			if tc.want == 1 && !ids[first] {
+				t.Errorf("the oldest id %s did not stay: %v", first, ids)
+			}
+			if got := c.Template(first); got != tc.templ {
+				t.Errorf("template %q, want %q", got, tc.templ)
+			}
+			check(t, c)
+		})
+	}
+}
+
+// check looks for anything in the tables that does not fit together.
+func check(t testing.TB, c *Clusterer) {
+	t.Helper()
+	if len(c.exact) != c.live || len(c.entries)-len(c.free) != c.live {
+		t.Fatalf("%d signatures, %d live, %d of %d places free", len(c.exact), c.live, len(c.free), len(c.entries))
+	}
+	for s, i := range c.exact {
+		if e := &c.entries[i]; e.sig != s || !e.used || !c.nodes[e.node].used {
+			t.Fatalf("%q leads to %+v", s, e)
+		}
+	}
+	members := 0
+	for ref, k := range c.byRef {
+		n := &c.nodes[k]
+		if n.ref != ref || !n.used || n.id != ref.String() || n.size == 0 {
+			t.Fatalf("%v leads to %+v", ref, n)
+		}
+		if root := c.root(ref); root != ref {
+			t.Fatalf("a live cluster %v is an alias of %v", ref, root)
+		}
+		before, size := none, 0
+		for i := n.first; i != none; i = c.entries[i].after {
+			if e := &c.entries[i]; e.node != k || e.before != before || !e.used {
+				t.Fatalf("list of %v: %+v", ref, e)
+			}
+			before = i
+			size++
+		}
+		if size != n.size {
+			t.Fatalf("%v has %d entries and says %d", ref, size, n.size)
+		}
+		members += size
+	}
+	if members != c.live {
+		t.Fatalf("%d entries in clusters, %d live", members, c.live)
+	}
+	for _, i := range c.slots {
+		if !c.entries[i].used {
+			t.Fatal("a slot leads nowhere")
+		}
+	}
+	for _, i := range c.gens {
+		if !c.entries[i].used || c.entries[i].mask == 0 {
+			t.Fatal("a merged entry leads nowhere")
+		}
+	}
+	for _, i := range c.phrase {
+		if !c.entries[i].used {
+			t.Fatal("a phrase leads nowhere")
+		}
+	}
+	var bytes int64
+	for i := range c.entries {
+		if c.entries[i].used {
+			bytes += c.entries[i].cost()
+		}
+	}
+	if bytes > c.bytes {
+		t.Fatalf("entries weigh %d, all is said to be %d", bytes, c.bytes)
+	}
+}
+
+// talk makes n messages whose words vary enough to make merges of every kind.
+func talk(seed uint64, n int) []string {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	names := strings.Fields("ann bob cid dan eve fay gil hal ida jon kim lea max nia a_b c_d e_f x.y z.w camelCase 17 18 19 0x1f 10.0.0.1")
+	verbs := strings.Fields("opened closed denied reset")
+	out := make([]string, n)
+	for i := range out {
+		w := func() string { return names[rnd.IntN(len(names))] }
+		v := verbs[rnd.IntN(len(verbs))]
+		switch rnd.IntN(7) {
+		case 0:
+			out[i] = fmt.Sprintf("session of %s %s by gateway", w(), v)
+		case 1:
+			out[i] = fmt.Sprintf("copy from %s to %s %s", w(), w(), v)
+		case 2:
+			out[i] = fmt.Sprintf("key=%s mode=%s took %d ms %s", w(), w(), rnd.IntN(9), v)
+		case 3:
+			out[i] = fmt.Sprintf("ids %s for worker %s", strings.Repeat("7, ", rnd.IntN(4)), w())
+		case 4:
+			out[i] = fmt.Sprintf("worker %s: %s in %s because %s is %s", w(), v, w(), w(), w())
+		case 5:
+			out[i] = strings.TrimSpace(fmt.Sprintf("flush pending %s", []string{"", "5", "(6)", "now"}[rnd.IntN(4)]))
+		default:
+			out[i] = fmt.Sprintf("%s %s", w(), v)
+		}
+	}
+	return out
+}
+
+func TestDeterministic(t *testing.T) {
+	msgs := talk(1, 3000)
+	a, b := mustNew(t, Config{MaxClusters: 100}), mustNew(t, Config{MaxClusters: 100})
+	for i, m := range msgs {
+		if x, y := add(a, m), add(b, m); x != y {
+			t.Fatalf("message %d: %+v and %+v", i, x, y)
+		}
+	}
+	if a.Stats() != b.Stats() {
+		t.Errorf("%+v and %+v", a.Stats(), b.Stats())
+	}
+	check(t, a)
+}
+
+// Cut anywhere: what is restored from all changes taken so far goes on as if nothing had happened.
+func TestRestoreIsTheSame(t *testing.T) {
+	for seed := range uint64(6) {
+		msgs := talk(seed, 1200)
+		whole := mustNew(t, Config{})
+		part := mustNew(t, Config{})
+		kept := map[string]Memory{}
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		take := func() {
+			for _, m := range part.TakeChanges() {
+				kept[m.ID] = m
+			}
+		}
+		var refs []Ref
+		for i, m := range msgs {
+			x, y := add(whole, m), add(part, m)
+			if x != y {
+				t.Fatalf("seed %d, message %d %q: %+v, restored %+v", seed, i, m, x, y)
+			}
+			refs = append(refs, x.Ref)
+			if rnd.IntN(8) == 0 {
+				take()
+			}
+			if rnd.IntN(60) == 0 {
+				take()
+				var err error
+				// Any order: a store may give them as it likes.
+				if part, err = Restore(Config{}, maps.Values(kept)); err != nil {
+					t.Fatal(err)
+				}
+				check(t, part)
+			}
+		}
+		for _, ref := range refs {
+			if a, b := whole.Resolve(ref), part.Resolve(ref); a != b || whole.Template(a) != part.Template(b) {
+				t.Fatalf("seed %d: %s %q, restored %s %q", seed, a, whole.Template(a), b, part.Template(b))
+			}
+		}
+		if whole.Stats().Merges == 0 {
+			t.Error("nothing was merged; the test tests nothing")
+		}
+		take()
+		for ref := range whole.alias {
+			if m := kept[ref.String()]; whole.Canonical(m.AliasOf) != whole.Resolve(ref) {
+				t.Errorf("%v is kept as %+v", ref, m)
+			}
+		}
+	}
+}
+
+func TestEvictedComesBack(t *testing.T) {
+	c := mustNew(t, Config{MaxClusters: minClusters})
+	h := add(c, "the one and only message")
+	rnd := rand.New(rand.NewPCG(1, 1))
+	kept := map[string]Memory{}
+	for range 5000 {
+		add(c, garbage(rnd))
+		for _, m := range c.TakeChanges() {
+			kept[m.ID] = m
+		}
+	}
+	if _, live := c.byRef[h.Ref]; live {
+		t.Fatal("it was not evicted")
+	}
+	if c.Resolve(h.Ref) != h.ID {
+		t.Errorf("its handle means %s now", c.Resolve(h.Ref))
+	}
+	if kept[h.ID].Template != "the one and only message" {
+		t.Errorf("the store has %+v", kept[h.ID])
+	}
+	if g := add(c, "the one and only message"); g.ID != h.ID || !g.New {
+		t.Errorf("%+v came back as %+v", h, g)
+	}
+	check(t, c)
+	// Changes of what is evicted before anybody took them are not lost, up to a bound that is counted.
+	c = mustNew(t, Config{MaxClusters: 1024})
+	want := map[string]bool{}
+	for range 1100 {
+		want[add(c, garbage(rnd)).ID] = true
+	}
+	for _, m := range c.TakeChanges() {
+		delete(want, m.ID)
+	}
+	if len(want) != 0 {
+		t.Errorf("%d of the changes were not given", len(want))
+	}
+	for range 5000 {
+		add(c, garbage(rnd))
+	}
+	if c.Stats().Unsaved == 0 {
+		t.Error("changes were lost and not counted")
+	}
+}
+
+func TestRestoreOfGarbage(t *testing.T) {
+	c := mustNew(t, Config{})
+	h := add(c, "mode=fast user bob 17 logged in")
+	good := c.TakeChanges()[0]
+	with := func(f func(*Memory)) Memory {
+		m := good
+		m.State = slices.Clone(m.State)
+		f(&m)
+		return m
+	}
+	other := mustNew(t, Config{})
+	add(other, "another thing")
+	for _, tc := range []struct {
+		name string
+		m    Memory
+	}{
+		{"no state", with(func(m *Memory) { m.State = nil })},
+		{"cut", with(func(m *Memory) { m.State = m.State[:len(m.State)-1] })},
+		{"version", with(func(m *Memory) { m.State[0] = 99 })},
+		{"a flipped bit", with(func(m *Memory) { m.State[len(m.State)/2] ^= 4 })},
+		{"id", with(func(m *Memory) { m.ID = "lw-?" })},
+		{"alias of itself", Memory{ID: good.ID, AliasOf: good.ID}},
+		{"alias of nonsense", Memory{ID: good.ID, AliasOf: "x"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			fine := other.memory(&other.nodes[0])
+			c, err := Restore(Config{}, slices.Values([]Memory{tc.m, fine}))
+			if err == nil || c == nil {
+				t.Fatalf("%v, %v", c, err)
+			}
+			if g := add(c, "another thing"); g.New {
+				t.Error("the good one was lost, too")
+			}
+			if g := add(c, "mode=fast user bob 17 logged in"); g.ID != h.ID {
+				t.Errorf("%+v", g)
+			}
+			check(t, c)
+		})
+	}
+	if c, err := Restore(Config{}, slices.Values([]Memory{good, good})); err == nil || c.Stats().Clusters != 1 {
+		t.Error("a cluster that is there twice")
+	}
+	a, b := good, Memory{ID: "lw-aaaaaaaaaaaa", AliasOf: "lw-bbbbbbbbbbbb"}
+	if c, err := Restore(Config{}, slices.Values([]Memory{a, b, {ID: "lw-bbbbbbbbbbbb", AliasOf: "lw-aaaaaaaaaaaa"}})); err == nil || c.Canonical("lw-aaaaaaaaaaaa") == "" {
+		t.Error("a ring of aliases")
+	}
+}
+
+func TestRestoreIsBounded(t *testing.T) {
+	c := mustNew(t, Config{})
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for range 1000 {
+		add(c, garbage(rnd))
+	}
+	d, err := Restore(Config{MaxClusters: 100}, slices.Values(c.TakeChanges()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := d.Stats(); s.Clusters != 100 || s.Evicted != 900 {
+		t.Errorf("%+v", s)
+	}
+	check(t, d)
+}
+
+func FuzzRestore(f *testing.F) {
+	c, _ := New(Config{})
+	for _, m := range talk(3, 300) {
+		add(c, m)
+	}
+	for i, m := range c.TakeChanges() {
+		if i%7 == 0 {
+			f.Add(m.Service, m.AliasOf, m.State)
+		}
+	}
+	f.Fuzz(func(t *testing.T, service, alias string, state []byte) {
+		m := Memory{ID: "lw-aaaaaaaaaaaa", AliasOf: alias, Service: service, State: state}
+		c, _ := Restore(Config{MaxClusters: minClusters}, slices.Values([]Memory{m, seal(m)}))
+		for _, m := range talk(3, 100) {
+			add(c, m)
+		}
+		c.TakeChanges()
+		check(t, c)
+	})
+}
+
+// seal gives m with a right checksum, so that fuzzing gets behind it.
+func seal(m Memory) Memory {
+	m.ID = "lw-bbbbbbbbbbbb"
+	m.State = checksummed(append([]byte{stateVersion}, m.State...))
+	return m
+}
