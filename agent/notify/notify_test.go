@@ -225,6 +225,7 @@ func TestValidate(t *testing.T) {
 		{Config{Name: "a", Kind: "slack"}, []string{"url"}},
 		{Config{Name: "a", Kind: "slack", URL: "http://hooks.slack.com/services/T/B/s3cr3t"}, []string{"url"}},
 		{Config{Name: "a", Kind: "slack", URL: "http://localhost.evil.example/s3cr3t"}, []string{"url"}},
+		{Config{Name: "a", Kind: "slack", URL: "http://10.0.0.1/s3cr3t"}, []string{"url"}},
 		{Config{Name: "a", Kind: "slack", URL: "file:///s3cr3t"}, []string{"url"}},
 		{Config{Name: "a", Kind: "slack", URL: "https:s3cr3t"}, []string{"url"}},
 		{Config{Name: "a", Kind: "slack", URL: "https://u:s3cr3t@hooks.slack.com/x"}, []string{"url"}},
