@@ -21,8 +21,8 @@ func heap() uint64 {
 // event is put somewhere, and what comes often is not driven out.
 func TestMemoryBound(t *testing.T) {
 	n := 1_000_000
-	if testing.Short() {
-		n = 100_000
+	if testing.Short() || raceDetector {
+		n = 100_000 // full all the same
 	}
 	for _, tc := range []struct {
 		name string

