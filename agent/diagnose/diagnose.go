@@ -96,7 +96,7 @@ type Diagnoser struct {
 	redact     func(string) string
 	now        func() time.Time
 	log        *slog.Logger
-	signatures []*Signature
+	signatures *signatureSet
 }
 
 // New makes a Diagnoser. m may be nil: then Diagnose is Offline.
@@ -115,7 +115,7 @@ func New(cfg Config, m model.Model, o Options) (*Diagnoser, error) {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	if d.signatures, err = loadSignatures(signatureFiles); err != nil {
+	if d.signatures, err = loadBuiltin(); err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -23,26 +23,40 @@ import (
 // flagRule is one kind of attempt. Patterns see lower-case text with its spaces folded, see foldText.
 type flagRule struct {
 	reason   string
-	patterns []flagPattern
+	patterns []string
 }
 
-// flagPattern has the literals that rule it out cheaply, as those of signatures do.
+func rule(reason string, patterns ...string) flagRule { return flagRule{reason, patterns} }
+
+// flagSet is the compiled patterns of all rules, with the prefilter that rules most of them out.
+type flagSet struct {
+	list   []flagPattern
+	filter *prefilter
+	always []int
+}
+
 type flagPattern struct {
-	re       *regexp.Regexp
-	literals []string
+	re     *regexp.Regexp
+	reason string
 }
 
-func rule(reason string, patterns ...string) flagRule {
-	r := flagRule{reason: reason}
-	for _, p := range patterns {
-		lits, err := patternLiterals(p)
-		if err != nil || shortest(lits) < 2 {
-			lits = nil
+// flags is made at the first use: runs of the CLI that diagnose nothing should not pay for it.
+var flags = sync.OnceValue(func() *flagSet {
+	set := &flagSet{}
+	var literals [][]string
+	for _, r := range flagRules {
+		for _, p := range r.patterns {
+			lits, err := patternLiterals(p)
+			if err != nil {
+				continue // found by TestFlagPatterns
+			}
+			literals = append(literals, lits)
+			set.list = append(set.list, flagPattern{regexp.MustCompile(p), r.reason})
 		}
-		r.patterns = append(r.patterns, flagPattern{re: regexp.MustCompile(p), literals: lits})
 	}
-	return r
-}
+	set.filter, set.always = newPrefilter(literals)
+	return set
+})
 
 // Parts of the patterns. orders is what an attempt calls what the model was told; earlier is how it refers to it.
 const (
@@ -51,9 +65,7 @@ const (
 	reader  = `(?:ai|llm|a\.i\.|language model|ai model|ai assistant|ai agent|assistant|chatbot|chat ?gpt|gpt-?\d?\w*|claude|gemini|copilot|logwright|log ?analy[sz]er|sre (?:agent|bot)|model|agent|bot)`
 )
 
-// flagRules is made at the first use: most runs of the CLI that diagnose nothing should not pay for it.
-var flagRules = sync.OnceValue(func() []flagRule {
-	return []flagRule{
+var flagRules = []flagRule{
 		rule("a line orders its reader to ignore what it was told",
 			`\b(?:ignore|disregard|forget|discard|override|bypass|overrule|do not follow|don'?t follow|stop following|pay no attention to) `+earlier+`{1,5}`+orders,
 			`\b(?:ignore|disregard|forget) (?:everything|all|anything)(?: that (?:was|is|has been))?(?: said| written| you (?:were|have been) told)?(?: (?:above|before this|previously|so far|up to now))`,
@@ -116,11 +128,13 @@ var flagRules = sync.OnceValue(func() []flagRule {
 		rule("a line holds a link that sends data when it is shown",
 			`!\[[^\]]{0,200}\]\(https?://[^)\s]{1,300}[?&=][^)]{0,300}\)`,
 		),
-	}
-})
+}
 
-// maxFlagText bounds how much of a text is looked at, in bytes.
-const maxFlagText = 256 << 10
+// What is looked at, in bytes: of one text, and of all texts of an incident. A model is shown less.
+const (
+	maxFlagText     = 64 << 10
+	maxFlagIncident = 128 << 10
+)
 
 // Flag says whether text looks like an attempt to instruct a language model, and what was seen, in our words.
 func Flag(text string) (reason string, flagged bool) {
@@ -143,37 +157,49 @@ func Flag(text string) (reason string, flagged bool) {
 
 func flagFolded(text string) (string, bool) {
 	folded := foldText(text)
-	for _, r := range flagRules() {
-		for _, p := range r.patterns {
-			if (p.literals == nil || containsAny(folded, p.literals)) && p.re.MatchString(folded) {
-				return r.reason, true
-			}
+	set := flags()
+	candidate := set.filter.owners(folded)
+	for _, i := range set.always {
+		candidate[i] = true
+	}
+	for i, p := range set.list {
+		if candidate[i] && p.re.MatchString(folded) {
+			return p.reason, true
 		}
 	}
 	return "", false
 }
 
-// flagIncident looks at everything of the incident that a model would be shown.
-func flagIncident(inc incident.Incident) (string, bool) {
+// flagIncident looks at everything of the incident that a model would be shown, the first samples first.
+func flagIncident(inc incident.Incident) (reason string, flagged bool) {
+	left := maxFlagIncident
+	seen := map[string]bool{}
+	look := func(text string) bool {
+		if flagged || text == "" || left <= 0 || seen[text] {
+			return flagged
+		}
+		seen[text] = true
+		left -= min(len(text), maxFlagText)
+		reason, flagged = Flag(text)
+		return flagged
+	}
 	for i := range inc.Samples {
 		s := &inc.Samples[i]
-		texts := []string{s.Record.Raw, s.Record.Message, s.Record.ExceptionMessage, s.Record.Service}
+		r := &s.Record
+		look(r.Raw)
+		for _, t := range []string{r.Message, r.ExceptionMessage, r.Service} {
+			if !strings.Contains(r.Raw, t) {
+				look(t)
+			}
+		}
 		for _, c := range s.Before {
-			texts = append(texts, c.Text)
+			look(c.Text)
 		}
-		for _, f := range s.Record.Frames {
-			texts = append(texts, f.Function, f.File)
-		}
-		for _, t := range texts {
-			if t == "" {
-				continue
-			}
-			if reason, ok := Flag(t); ok {
-				return reason, true
-			}
+		for _, f := range r.Frames {
+			look(f.Function + " " + f.File)
 		}
 	}
-	return "", false
+	return reason, flagged
 }
 
 // hiddenTags finds runs of tag characters (U+E0020 to U+E007F), which are invisible and which models read as letters. The flags

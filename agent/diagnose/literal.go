@@ -8,9 +8,8 @@ import (
 )
 
 // Trying some hundred expressions on every incident would cost milliseconds each on a long trace; nearly every signature is
-// ruled out by one strings.Contains. The literals are derived from the patterns themselves, so they can't drift
-// apart from them. (An Aho-Corasick automaton would need one pass where this needs one per literal, but costs megabytes
-// and a build at every start; Contains runs at memory speed, and the text is at most maxMatchText.)
+// ruled out by a literal that it needs and the text lacks (see prefilter). The literals are derived from the patterns
+// themselves, so they can't drift apart from them.
 
 // minLiteral is the least length of a literal that rules anything out.
 const minLiteral = 3

@@ -83,7 +83,7 @@ func (d *Diagnoser) find(ev *evidence) *finding {
 	seen := map[string]*tally{}
 	var order []string
 	for i := range ev.samples {
-		for _, h := range matchAll(d.signatures, ev.samples[i].event) {
+		for _, h := range d.signatures.match(ev.samples[i].event) {
 			t := seen[h.sig.ID]
 			if t == nil {
 				t = &tally{first: h, sample: i}
@@ -127,7 +127,7 @@ func (d *Diagnoser) find(ev *evidence) *finding {
 func (d *Diagnoser) findBefore(s *sampleLines) *contextHit {
 	for i := len(s.before) - 1; i >= 0; i-- {
 		e := newEventText(&incident.Record{Raw: s.before[i].text})
-		for _, h := range matchAll(d.signatures, e) {
+		for _, h := range d.signatures.match(e) {
 			if !h.sig.Symptom && h.sig.Specificity >= minContextSpecificity {
 				return &contextHit{hit: h, line: i}
 			}

@@ -1,56 +1,54 @@
 package diagnose
 
 import (
-	"embed"
+	_ "embed"
+	"encoding/json"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/logwright/logwright/agent/incident"
 )
 
-// signatureFiles are the built-in signatures, one file per field of failures.
+// builtinJSON is signatures/*.yaml without what only tests need, as JSON: reading the YAML at every start would take longer than
+// most diagnoses. "go test -run TestBuiltinIsCurrent -update" makes it, and the same test fails where it is old.
 //
-//go:embed signatures/*.yaml
-var signatureFiles embed.FS
+//go:embed signatures.json
+var builtinJSON []byte
 
 // Signature is a failure that is known: how to see it in an event's text, and what an expert says about it.
 type Signature struct {
 	// ID is unique among all signatures and stays: it is stored with diagnoses.
-	ID string `yaml:"id"`
+	ID string `yaml:"id" json:"id,omitzero"`
 	// Title is the failure in our own words, without anything from the log.
-	Title string `yaml:"title"`
+	Title string `yaml:"title" json:"title,omitzero"`
 	// Match says which events show the failure.
-	Match Match `yaml:"match"`
+	Match Match `yaml:"match" json:"match,omitzero"`
 	// Captures are the parts of the text that Summary, RootCause and NextSteps may name as {key}.
-	Captures map[string]Capture `yaml:"captures"`
+	Captures map[string]Capture `yaml:"captures" json:"captures,omitzero"`
 	// Summary says what happens, RootCause why. A part in [[double brackets]] is left out where one of its captures
 	// found nothing.
-	Summary   string            `yaml:"summary"`
-	RootCause string            `yaml:"root_cause"`
-	Category  incident.Category `yaml:"category"`
-	FixKind   incident.FixKind  `yaml:"fix_kind"`
+	Summary   string            `yaml:"summary" json:"summary,omitzero"`
+	RootCause string            `yaml:"root_cause" json:"root_cause,omitzero"`
+	Category  incident.Category `yaml:"category" json:"category,omitzero"`
+	FixKind   incident.FixKind  `yaml:"fix_kind" json:"fix_kind,omitzero"`
 	// NextSteps are what to run or look at next, read-only things first.
-	NextSteps []string `yaml:"next_steps"`
+	NextSteps []string `yaml:"next_steps" json:"next_steps,omitzero"`
 	// Specificity, in (0, 1), says how surely the text alone means this cause: 0.9 and more for a message that has no
 	// other meaning, 0.5 for one that many causes share.
-	Specificity float64 `yaml:"specificity"`
+	Specificity float64 `yaml:"specificity" json:"specificity,omitzero"`
 	// Symptom says that the text tells that something failed, not why ("Main process exited"): the events just before it are
 	// then looked at for a cause.
-	Symptom bool `yaml:"symptom"`
+	Symptom bool `yaml:"symptom" json:"symptom,omitzero"`
 	// Also lists signatures that may rightly win over this one on one of its own examples.
-	Also []string `yaml:"also"`
+	Also []string `yaml:"also" json:"-"`
 	// Examples are events that show the failure, Counterexamples events that look alike and do not. Both are authored,
 	// in the true format of the software.
-	Examples        []string `yaml:"examples"`
-	Counterexamples []string `yaml:"counterexamples"`
+	Examples        []string `yaml:"examples" json:"-"`
+	Counterexamples []string `yaml:"counterexamples" json:"-"`
 
-	field    string   // the file's name without .yaml
 	literals []string // lower case; one of them is in every text that matches
 	once     sync.Once
 	compiled compiled
@@ -60,23 +58,23 @@ type Signature struct {
 // decoded message and exception where these are not literally in the lines (JSON).
 type Match struct {
 	// All must each match, one of Any must, none of None may. All and Any can't both be empty.
-	All  []string `yaml:"all"`
-	Any  []string `yaml:"any"`
-	None []string `yaml:"none"`
+	All  []string `yaml:"all" json:"all,omitzero"`
+	Any  []string `yaml:"any" json:"any,omitzero"`
+	None []string `yaml:"none" json:"none,omitzero"`
 	// Service, Format and Exception narrow by the event's attributes; "" and empty mean any.
-	Service   string   `yaml:"service"`
-	Format    []string `yaml:"format"`
-	Exception string   `yaml:"exception"`
+	Service   string   `yaml:"service" json:"service,omitzero"`
+	Format    []string `yaml:"format" json:"format,omitzero"`
+	Exception string   `yaml:"exception" json:"exception,omitzero"`
 }
 
 // Capture takes one value out of the text.
 type Capture struct {
 	// Pattern has one group, the value.
-	Pattern string `yaml:"pattern"`
+	Pattern string `yaml:"pattern" json:"pattern,omitzero"`
 	// Kind names the charset that the value must fit, see captureKinds. A value that does not fit is not taken.
-	Kind string `yaml:"kind"`
+	Kind string `yaml:"kind" json:"kind,omitzero"`
 	// Default stands in commands where nothing was captured; the key in upper case where empty.
-	Default string `yaml:"default"`
+	Default string `yaml:"default" json:"default,omitzero"`
 }
 
 // compiled holds a signature's expressions. They are compiled when the literals first say that it may match: of a hundred
@@ -87,53 +85,18 @@ type compiled struct {
 	captures           map[string]*regexp.Regexp
 }
 
-// signatureFile is one YAML file.
-type signatureFile struct {
-	// Source must be "authored": it says that the examples are written by hand, not taken from somebody's system.
-	Source     string       `yaml:"source"`
-	Signatures []*Signature `yaml:"signatures"`
-}
-
-// loadSignatures reads every *.yaml file below "signatures" in fsys. Everything wrong is reported at once.
-func loadSignatures(fsys fs.FS) ([]*Signature, error) {
-	names, err := fs.Glob(fsys, "signatures/*.yaml")
-	if err != nil {
-		return nil, err
+// loadBuiltin reads the built-in signatures.
+func loadBuiltin() (*signatureSet, error) {
+	var list []*Signature
+	if err := json.Unmarshal(builtinJSON, &list); err != nil {
+		return nil, fmt.Errorf("the built-in signatures are broken: %w", err)
 	}
-	var all []*Signature
-	var problems []string
-	seen := map[string]string{}
-	for _, name := range names {
-		data, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, err
-		}
-		var f signatureFile
-		if err := yaml.UnmarshalWithOptions(data, &f, yaml.Strict()); err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %v", name, err))
-			continue
-		}
-		if f.Source != "authored" {
-			problems = append(problems, fmt.Sprintf("%s: source is %q, want authored", name, f.Source))
-		}
-		field := strings.TrimSuffix(strings.TrimPrefix(name, "signatures/"), ".yaml")
-		for _, s := range f.Signatures {
-			s.field = field
-			if other, dup := seen[s.ID]; dup {
-				problems = append(problems, fmt.Sprintf("%s: %s is in %s too", name, s.ID, other))
-			}
-			seen[s.ID] = name
-			for _, p := range s.prepare() {
-				problems = append(problems, fmt.Sprintf("%s: %s: %s", name, s.ID, p))
-			}
-			all = append(all, s)
+	for _, s := range list {
+		if problems := s.prepare(); len(problems) > 0 {
+			return nil, fmt.Errorf("the built-in signature %s is broken: %s", s.ID, strings.Join(problems, "; "))
 		}
 	}
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("the built-in signatures are broken:\n%s", strings.Join(problems, "\n"))
-	}
-	slices.SortFunc(all, func(a, b *Signature) int { return strings.Compare(a.ID, b.ID) })
-	return all, nil
+	return newSignatureSet(list), nil
 }
 
 // prepare finds the literals. What only authors can get wrong (texts, examples) is checked by the tests, not at every start.
@@ -248,15 +211,30 @@ func (s *Signature) match(e *eventText) (hit, bool) {
 	return h, true
 }
 
-// matchAll gives every signature that the event shows, the most specific first; equals are ordered by where they matched
+// signatureSet is all signatures with the prefilter that rules nearly all of them out.
+type signatureSet struct {
+	list   []*Signature // by id
+	filter *prefilter
+}
+
+func newSignatureSet(list []*Signature) *signatureSet {
+	literals := make([][]string, len(list))
+	for i, s := range list {
+		literals[i] = s.literals
+	}
+	filter, _ := newPrefilter(literals) // none is too short: prepare sees to that
+	return &signatureSet{list: list, filter: filter}
+}
+
+// match gives every signature that the event shows, the most specific first; equals are ordered by where they matched
 // and then by id, so that the order never depends on the order of files.
-func matchAll(sigs []*Signature, e *eventText) []hit {
+func (set *signatureSet) match(e *eventText) []hit {
 	var hits []hit
-	for _, s := range sigs {
-		if !containsAny(e.lower, s.literals) {
+	for i, candidate := range set.filter.owners(e.lower) {
+		if !candidate {
 			continue
 		}
-		if h, ok := s.match(e); ok {
+		if h, ok := set.list[i].match(e); ok {
 			hits = append(hits, h)
 		}
 	}
@@ -273,13 +251,4 @@ func matchAll(sigs []*Signature, e *eventText) []hit {
 		return strings.Compare(a.sig.ID, b.sig.ID)
 	})
 	return hits
-}
-
-func containsAny(text string, literals []string) bool {
-	for _, l := range literals {
-		if strings.Contains(text, l) {
-			return true
-		}
-	}
-	return false
 }
