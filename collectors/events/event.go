@@ -179,9 +179,6 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	}
 	if len(e.pieces) > 1 {
 		rec.Raw = e.join()
-		if e.twoLine {
-			e.secondLine(rec)
-		}
 		if strings.TrimSpace(rec.Message) == "" {
 			rec.Message = e.firstWords()
 		}
@@ -262,8 +259,8 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 			least = rec.Severity
 		}
 		rec.Severity = max(rec.Severity, least)
-		if e.tr.lang == langPHP {
-			rec.Severity = least // what PHP calls fatal ends one request
+		if e.tr.lang == langPHP || strings.HasPrefix(h.msg, "http: panic") {
+			rec.Severity = least // this ended one request
 		}
 	}
 }
@@ -319,16 +316,13 @@ func (e *event) firstWords() string {
 	return ""
 }
 
-// secondLine takes message and level from the second line, where java.util.logging prints them.
-func (e *event) secondLine(rec *incident.Record) {
-	for i := 1; i < len(e.pieces); i++ {
-		if level, msg, ok := strings.Cut(e.pieces[i].body, ":"); ok {
-			if sev, ok := levelWord(level); ok {
-				rec.Logger, rec.Message, rec.Severity = rec.Message, strings.TrimLeft(msg, " "), sev
-				e.h.leveled, e.h.sev = true, sev
-				return
-			}
-		}
+// second takes message and level from the second line, where java.util.logging prints them.
+func (e *event) second(body string) {
+	level, msg, _ := strings.Cut(body, ":")
+	if sev, ok := levelWord(level); ok {
+		h := &e.h
+		h.logger, h.msg = h.msg, strings.TrimLeft(msg, " ")
+		h.sev, h.leveled, e.settled = sev, true, false
 	}
 }
 

@@ -40,14 +40,14 @@ func topRole(k string) role {
 		return roleLevel
 	case "msg", "message", "@m", "short_message", "MESSAGE", "event", "textPayload", "Message", "body", "Body", "RenderedMessage":
 		return roleMessage
-	case "@mt", "log", "full_message", "text", "desc", "errorMessage", "MessageTemplate", "event.original", "message_template":
+	case "@mt", "log", "full_message", "text", "desc", "MessageTemplate", "event.original", "message_template":
 		return roleMessage2
 	case "error", "err", "exception", "exc_info", "@x", "Exception", "thrown", "cause", "exc", "throwable", "errorVerbose", "fault":
 		return roleError
 	case "error.type", "exception.type", "errorType", "exception_type", "exception.class", "err.type", "error_type", "exceptionClass",
 		"exception_class", "error.kind":
 		return roleErrType
-	case "error.message", "exception.message", "err.message", "error_message", "exception_message", "error.msg":
+	case "error.message", "errorMessage", "exception.message", "err.message", "error_message", "exception_message", "error.msg":
 		return roleErrMessage
 	case "stack", "stacktrace", "stack_trace", "stackTrace", "error.stack_trace", "exception.stacktrace", "error.stack",
 		"traceback", "trace_back", "backtrace", "StackTrace", "exception.stack_trace", "err.stack", "errorStack", "trace_stack":

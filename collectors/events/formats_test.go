@@ -95,7 +95,7 @@ func TestLines(t *testing.T) {
 		{"uvicorn access", `INFO:     127.0.0.1:5000 - "GET /x HTTP/1.1" 500 Internal Server Error`, "text", "", fail, `127.0.0.1:5000 - "GET /x HTTP/1.1" 500 Internal Server Error`, incident.Record{}},
 		{"logback", "2024-01-02 15:04:05.123 [http-nio-8080-exec-1] ERROR c.e.shop.Cart - cannot pay", "text", milli, fail, "cannot pay",
 			incident.Record{Thread: "http-nio-8080-exec-1", Logger: "c.e.shop.Cart"}},
-		{"logback default", "15:04:05.123 [main] WARN  c.e.shop.Cart -- late", "text", "2024-06-01T15:04:05.123Z", warn, "late", incident.Record{Thread: "main"}},
+		{"logback default", "15:04:05.123 [main] WARN  c.e.shop.Cart -- late", "text", "2024-05-31T15:04:05.123Z", warn, "late", incident.Record{Thread: "main"}},
 		{"spring boot", "2024-01-02T15:04:05.123Z ERROR 1 --- [shop] [nio-8080-exec-1] o.a.c.c.C.[.[.[/].[dispatcherServlet]    : Servlet.service() failed", "text", milli, fail,
 			"Servlet.service() failed", incident.Record{PID: "1", Thread: "nio-8080-exec-1", Logger: "o.a.c.c.C.[.[.[/].[dispatcherServlet]"}},
 		{"play", "[error] p.a.h.DefaultHttpErrorHandler - oops", "text", "", fail, "oops", incident.Record{Logger: "p.a.h.DefaultHttpErrorHandler"}},

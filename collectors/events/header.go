@@ -468,7 +468,7 @@ func (c *scanner) word(s string, first bool) bool {
 			h.logger = strings.TrimSuffix(tok, ":")
 		case dotted && last == ':' && !strings.Contains(tok, "://"):
 			h.logger = tok[:k-1]
-		case strings.HasPrefix(s[k:], " - ") && (dotted || isUpper(tok[0]) || strings.Contains(c.s[:c.mark], " - ")):
+		case strings.HasPrefix(s[k:], " - ") && (dotted || isUpper(tok[0]) || at(c.s, c.mark-1) == ']' || strings.Contains(c.s[:c.mark], " - ")):
 			h.logger = tok
 			k += 3
 		case strings.HasPrefix(s[k:], " -- ") && dotted:
@@ -588,7 +588,10 @@ func (c *scanner) levelToken(s string, n int, first bool) (incident.Severity, in
 		if !upper && next == ' ' && isUpper(w[0]) && !doubleSpace(s, n) && !c.bracketed() && sentence(s[n:]) {
 			return 0, 0, false // "Error while ..." after a bare time
 		}
-		if w == "log" || w == "http" || w == "default" || w == "config" || w == "success" || w == "note" || w == "fail" {
+		if w == "http" {
+			return 0, 0, false
+		}
+		if w == "log" || w == "default" || w == "config" || w == "success" || w == "note" || w == "fail" {
 			if next != ':' && next != ']' && next != '|' {
 				return 0, 0, false
 			}

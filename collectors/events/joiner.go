@@ -200,7 +200,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 		}
 	}
 	if g.ev != nil && j.joins(g.ev, e, p) {
-		if e.h.headed {
+		if e.h.headed && !(g.ev.twoLine && g.ev.logical == 1) {
 			p.body = e.h.msg
 		}
 		g.ev.lastHeaded = e.h.headed
@@ -356,7 +356,8 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 func (j *Joiner) joinsHeaded(e, n *event) bool {
 	h := &n.h
 	if e.logical == 1 && e.h.timed && !e.h.leveled && h.leveled && !h.timed && julHead(e.h.msg) {
-		e.twoLine = true
+		e.twoLine, e.begun = true, false
+		e.second(n.body)
 		return true
 	}
 	if !e.lastHeaded || e.h.whole || e.h.timed != h.timed || !sameWriter(&e.h, h) {
