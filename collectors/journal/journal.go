@@ -168,12 +168,13 @@ func (c *Collector) Collect(ctx context.Context, from collectors.Cursor, emit fu
 	for {
 		r.progress = false
 		err := r.once(ctx)
-		var taken emitError
+		var refused emitError
+		if errors.As(err, &refused) {
+			return refused.error
+		}
 		switch {
-		case errors.As(err, &taken):
-			return taken.error
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it ended because it was told to
 		case err == nil && c.cfg.Once:
 			return emit(collectors.Batch{
 				Stream: stream, File: stream, Service: stream, Position: r.committed.encode(), Ended: true, ReadAt: c.now(),
@@ -290,8 +291,8 @@ func (r *run) once(ctx context.Context) error {
 	} else {
 		werr = p.wait()
 	}
-	var taken emitError
-	if errors.As(rerr, &taken) || ctx.Err() != nil {
+	var refused emitError
+	if errors.As(rerr, &refused) || ctx.Err() != nil {
 		return errors.Join(rerr, ctx.Err())
 	}
 	// What was read whole before the end stays read.

@@ -50,7 +50,7 @@ func (c command) start(ctx context.Context, more ...string) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.Close(), w.Close())
 	}
-	cmd := exec.CommandContext(ctx, c.path, c.args(more...)...)
+	cmd := exec.CommandContext(ctx, c.path, c.args(more...)...) //nolint:gosec // G204: arguments, not a shell; the path is the operator's
 	cmd.Stdout, cmd.Stderr = w, stderrW
 	cmd.Env = []string{"LC_ALL=C.UTF-8", "PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -116,7 +116,7 @@ func StartWith(t testing.TB, o Options) *Journald {
 	Need(t)
 	if o.Dir == "" {
 		// Not t.TempDir: its name has the test's in it, and a socket's path may have 107 bytes.
-		dir, err := os.MkdirTemp("", "journald")
+		dir, err := os.MkdirTemp("", "journald") //nolint:usetesting // see above
 		must(t, err)
 		t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 		o.Dir = dir
