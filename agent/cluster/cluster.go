@@ -226,7 +226,7 @@ func (c *Clusterer) Add(r *incident.Record) Hit {
 	} else {
 		c.rules.scan(&c.sc, msg)
 	}
-	c.sc.end(msg)
+	c.sc.end()
 
 	i, ok := c.exact[string(c.sc.sig)]
 	made := false
@@ -302,4 +302,4 @@ func (c *Clusterer) Stats() Stats {
 }
 
 // weight says how many rounds of the hand a cluster stays without a hit: one more for each doubling of its hits.
-func (n *node) weight() uint32 { return uint32(min(bits.Len64(n.hits)-1, 7)) }
+func (n *node) weight() uint32 { return uint32(min(bits.Len64(n.hits|1)-1, 7)) }

@@ -85,6 +85,7 @@ func TestMerging(t *testing.T) {
 		{"other words are another thing", []string{"request failed quickly", "request failed very quickly"}, 2, "request failed quickly"},
 		{"a value is shown until it varies", []string{"mode=fast started", "mode=fast started"}, 1, "mode=fast started"},
 		{"and then it is not", []string{"mode=fast started", "mode=slow started"}, 1, "mode=<*> started"},
+		{"missing values", []string{"check a= b=  c=7 d=", "check a= b=  c=8 d="}, 1, "check a= b= c=<*> d="},
 		{"numbers are never shown", []string{"took 5 ms"}, 1, "took <*>"},
 		{"lists of any length", []string{"ids are 1, 2", "ids are 1, 2, 3"}, 1, "ids are <*>"},
 		{"lists of one length", []string{"point at 1, 2", "point at 3, 4"}, 1, "point at <*>, <*>"},
@@ -372,12 +373,18 @@ func TestRestoreIsBounded(t *testing.T) {
 	for range 1000 {
 		add(c, garbage(rnd))
 	}
+	for i := range c.nodes {
+		c.nodes[i].hits = 0 // nothing of the kind is ever written; it must not make a cluster stay for ever
+	}
 	d, err := Restore(Config{MaxClusters: 100}, slices.Values(c.TakeChanges()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := d.Stats(); s.Clusters != 100 || s.Evicted != 900 {
 		t.Errorf("%+v", s)
+	}
+	for range 500 {
+		add(d, garbage(rnd))
 	}
 	check(t, d)
 }
@@ -406,6 +413,8 @@ func FuzzRestore(f *testing.F) {
 // seal gives m with a right checksum, so that fuzzing gets behind it.
 func seal(m Memory) Memory {
 	m.ID = "lw-bbbbbbbbbbbb"
-	m.State = checksummed(append([]byte{stateVersion}, m.State...))
+	if n := len(m.State); n > 5 {
+		m.State = checksummed(append([]byte{stateVersion}, m.State[1:n-4]...))
+	}
 	return m
 }

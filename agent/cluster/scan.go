@@ -111,6 +111,7 @@ type scanner struct {
 	dateSpan int // its first span
 	eq       bool
 	eqSpace  bool // white space came after the "="
+	eqAt     int  // where in the message the value would begin
 	full     bool
 }
 
@@ -181,9 +182,9 @@ func (sc *scanner) scan(s string, from, to int) {
 }
 
 // end closes the message: a value that did not come, and white space at the end.
-func (sc *scanner) end(s string) {
+func (sc *scanner) end() {
 	if sc.eq && !sc.full {
-		sc.emptyValue(len(s))
+		sc.emptyValue()
 	}
 	for n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' '; n-- {
 		sc.sig = sc.sig[:n-1]
@@ -262,9 +263,9 @@ func (sc *scanner) separator(s string, i, to int) int {
 			sc.eq = false
 		} else {
 			if sc.eq {
-				sc.emptyValue(i)
+				sc.emptyValue()
 			}
-			sc.eq, sc.eqSpace = true, false
+			sc.eq, sc.eqSpace, sc.eqAt = true, false, i+1
 		}
 		sc.sig = append(sc.sig, c)
 		return i + 1
@@ -281,7 +282,7 @@ func (sc *scanner) separator(s string, i, to int) int {
 		}
 	case ',', ';':
 		if sc.eq {
-			sc.emptyValue(i)
+			sc.emptyValue()
 		}
 	case '(', '[', '{':
 		sc.eq = false
@@ -293,7 +294,7 @@ func (sc *scanner) separator(s string, i, to int) int {
 		}
 	case ')', ']', '}':
 		if sc.eq {
-			sc.emptyValue(i)
+			sc.emptyValue()
 		}
 		if sc.closeGroup(s, c) {
 			return i + 1
@@ -357,14 +358,13 @@ func (sc *scanner) closeGroup(s string, c byte) bool {
 }
 
 // emptyValue stands for the value that is missing after "=", so that "a= b=1" and "a=1 b=1" are the same.
-func (sc *scanner) emptyValue(at int) {
+func (sc *scanner) emptyValue() {
 	sc.eq = false
 	space := false
 	if n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' ' {
 		sc.sig, space = sc.sig[:n-1], true
-		at--
 	}
-	sc.variable("", at, at, kindWeak)
+	sc.variable("", sc.eqAt, sc.eqAt, kindWeak)
 	if space {
 		sc.sig = append(sc.sig, ' ')
 	}
@@ -374,7 +374,7 @@ func (sc *scanner) emptyValue(at int) {
 func (sc *scanner) atom(s string, start, end, to int, fl class) int {
 	if sc.eq {
 		if sc.eqSpace && end < to && s[end] == '=' {
-			sc.emptyValue(start)
+			sc.emptyValue()
 		} else if v, ok := valueEnd(s, start, to); ok {
 			sc.eq = false
 			for v > end && s[v-1] == '.' {

@@ -19,7 +19,7 @@ func sig(t testing.TB, cfg Config, msg string) string {
 	sc.begin("", "")
 	m := clip(msg)
 	r.scan(&sc, m)
-	sc.end(m)
+	sc.end()
 	return strings.NewReplacer("\x01", "*", "\x02", "").Replace(string(sc.sig[sc.prefix:]))
 }
 
@@ -184,7 +184,7 @@ func FuzzScan(f *testing.F) {
 			}
 			at := int32(0)
 			for _, sp := range c.sc.spans {
-				if sp.from < at-1 || sp.to < sp.from || int(sp.to) > len(msg) || int(sp.pos) >= len(c.sc.atoms) {
+				if sp.from < at || sp.to < sp.from || int(sp.to) > len(msg) || int(sp.pos) >= len(c.sc.atoms) {
 					t.Fatalf("%q: spans %+v", msg, c.sc.spans)
 				}
 				at = sp.to
