@@ -66,7 +66,22 @@ var placeholder = regexp.MustCompile(`\{([a-z][a-z_]*)\}`)
 // optional is a part of a sentence that is only there when its captures are.
 var optional = regexp.MustCompile(`\[\[([^\[\]]*)\]\]`)
 
-// fill puts values into a text of the signature. sentence says that [[optional parts]] are read.
+// sentence is fill with the first letter made a capital: an optional part may have left the beginning to a word of the middle.
+func (s *Signature) sentence(text string, vals map[string]string) string {
+	text = strings.TrimSpace(s.fill(text, vals))
+	for _, v := range vals {
+		if v != "" && strings.HasPrefix(text, v) {
+			return text // a name is written as it is
+		}
+	}
+	if text != "" && 'a' <= text[0] && text[0] <= 'z' {
+		text = string(text[0]-('a'-'A')) + text[1:]
+	}
+	return text
+}
+
+// fill puts values into a text of the signature. A {key} without a value becomes its default, and [[a part]] of which a value
+// is missing is left out.
 func (s *Signature) fill(text string, vals map[string]string) string {
 	text = optional.ReplaceAllStringFunc(text, func(part string) string {
 		inner := part[2 : len(part)-2]

@@ -145,7 +145,7 @@ type citedLine struct {
 }
 
 func (c *citations) add(l evidenceLine, at int) {
-	quote := window(l.text, at, c.limit)
+	quote := strings.TrimLeft(window(l.text, at, c.limit), " \t")
 	key := citedLine{l.source, l.number, quote}
 	if strings.TrimSpace(quote) == "" || c.seen[key] {
 		return

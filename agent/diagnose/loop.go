@@ -144,7 +144,7 @@ func candidates(f *finding, offline Result) []prompts.Candidate {
 			break
 		}
 		out = append(out, prompts.Candidate{
-			Signature: h.sig.ID, Summary: h.sig.fill(h.sig.Summary, nil), RootCause: h.sig.RootCause, Category: h.sig.Category,
+			Signature: h.sig.ID, Summary: h.sig.sentence(h.sig.Summary, nil), RootCause: h.sig.RootCause, Category: h.sig.Category,
 			Confidence: round2(h.sig.Specificity * agreementFloor),
 		})
 	}

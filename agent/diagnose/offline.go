@@ -167,8 +167,8 @@ func (d *Diagnoser) fromSignature(inc incident.Incident, ev *evidence, f *findin
 	vals := sig.capture(text)
 	vals["service"] = plainService(inc.Service)
 	dg := incident.Diagnosis{
-		Summary:    sig.fill(sig.Summary, vals),
-		RootCause:  sig.fill(sig.RootCause, vals),
+		Summary:    sig.sentence(sig.Summary, vals),
+		RootCause:  sig.sentence(sig.RootCause, vals),
 		Category:   sig.Category,
 		FixKind:    sig.FixKind,
 		Confidence: f.confidence(),
@@ -179,8 +179,8 @@ func (d *Diagnoser) fromSignature(inc incident.Incident, ev *evidence, f *findin
 	}
 	cites := citations{limit: d.cfg.MaxLineBytes}
 	if f.context != nil {
-		dg.Summary = f.hit.sig.fill(f.hit.sig.Summary, map[string]string{"service": vals["service"]}) +
-			" Just before: " + dg.Summary
+		symptom := f.hit.sig
+		dg.Summary = symptom.sentence(symptom.Summary, symptom.capture(s.text())) + " Just before: " + dg.Summary
 		l := s.before[f.context.line]
 		cites.add(l, f.context.hit.start)
 	}

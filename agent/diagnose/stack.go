@@ -106,8 +106,8 @@ func stackSteps(dg incident.Diagnosis, where string, s *sampleLines) []string {
 	if where != "" {
 		c := *dg.Culprit
 		steps = append(steps, "Read "+where+" for the value that the message names.")
-		if fits("path", "/"+strings.TrimPrefix(c.File, "/")) && c.Line > 0 {
-			steps = append(steps, fmt.Sprintf("In the repository: git log -n 5 -L %d,%d:%s", max(1, c.Line-5), c.Line+5, strings.TrimPrefix(c.File, "/")))
+		if base := c.File[strings.LastIndexByte(c.File, '/')+1:]; fits("name", base) {
+			steps = append(steps, "In the repository, see what changed there last: git log -n 5 -p -- '*"+base+"'")
 		}
 	} else {
 		steps = append(steps, "No frame is the service's own code: look at how the topmost library call is configured and what it was given.")
