@@ -218,8 +218,7 @@ func (g *diagnosing) ask(ctx context.Context) (bool, time.Time, error) {
 		g.pause = g.now().Add(max(r.RetryAfter, 10*time.Second))
 	}
 	g.notBefore[inc.ID] = g.now().Add(wait)
-	g.log.Warn("the model gave no diagnosis; the offline one stands",
-		"incident", inc.ID, "why", r.Diagnosis.Degraded, "retry", r.Retry, "wait", wait)
+	g.log.Debug("the offline diagnosis stands", "incident", inc.ID, "retry", r.Retry, "wait", wait)
 	if err := g.keep(ctx, inc, r, ""); err != nil {
 		return true, time.Time{}, err
 	}

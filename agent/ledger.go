@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/logwright/logwright/agent/model"
@@ -12,6 +14,34 @@ import (
 // serviceShare is the part of a day's tokens and money that one service may use up. Any local user can write errors; one
 // noisy service must not starve the diagnosis of the others.
 const serviceShare = 0.5
+
+// runLedger is a ledger for one run of a one-shot command: the calls of an incident are counted for this run alone, since
+// the same file gives the same ids every time it is looked at. Tokens and money are counted by the day as ever.
+type runLedger struct {
+	ledger
+	mu    sync.Mutex
+	calls map[string]int64
+}
+
+func newRunLedger(st *store.Store, b model.Budget) *runLedger {
+	return &runLedger{ledger: ledger{st, b}, calls: map[string]int64{}}
+}
+
+// Begin implements model.Ledger.
+func (l *runLedger) Begin(ctx context.Context, c model.Call) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.calls[c.Incident]; n >= l.budget.CallsPerIncident {
+		return model.BudgetError("calls_per_incident", fmt.Sprintf("%d calls were made for this incident", n))
+	}
+	all := l.ledger
+	all.budget.CallsPerIncident = 0 // no limit over all runs
+	if err := all.Begin(ctx, c); err != nil {
+		return err
+	}
+	l.calls[c.Incident]++
+	return nil
+}
 
 // ledger keeps what is said to a model in the store, and holds the budget there.
 type ledger struct {

@@ -134,6 +134,7 @@ func (o *OneShot) readOne(
 			default:
 			}
 			b.Lines = append(lines[:0], b.Lines...)
+			b.File = path // as the user wrote it
 			select {
 			case batches <- b:
 				return nil

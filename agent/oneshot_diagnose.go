@@ -102,7 +102,7 @@ func (o *OneShot) diagnoser(a Asking) (*diagnose.Diagnoser, error) {
 			return nil, errors.New("a model is only asked where its prompts can be kept, and no state directory was given")
 		}
 		m, err = model.New(o.Config.Model, model.Options{
-			Redact: redactor.Text, Ledger: ledger{a.Store, o.Config.Model.Budget}, Now: o.Now, Logger: a.Logger,
+			Redact: redactor.Text, Ledger: newRunLedger(a.Store, o.Config.Model.Budget), Now: o.Now, Logger: a.Logger,
 			Transport: a.Transport,
 		})
 		if err != nil {

@@ -55,7 +55,10 @@ func (tx *Tx) BeginCall(c Call, b Budget) error {
 func (tx *Tx) checkBudget(c Call, b Budget, today int64) error {
 	if b.CallsPerIncident > 0 && c.Incident != "" {
 		var calls int
-		if _, err := one(tx, "SELECT count(*) FROM calls WHERE incident = ?", []any{c.Incident}, &calls); err != nil {
+		// A call that is known to have cost nothing (nobody listened, it was refused) is none that was had: a model that is
+		// down for an hour must not use up what an incident may ask when it is back.
+		if _, err := one(tx, `SELECT count(*) FROM calls WHERE incident = ?
+			AND NOT (state = 'done' AND error <> '' AND input_tokens + output_tokens = 0)`, []any{c.Incident}, &calls); err != nil {
 			return err
 		}
 		if calls >= b.CallsPerIncident {

@@ -29,8 +29,13 @@ func TestBudget(t *testing.T) {
 		budget Budget
 		steps  []step
 	}{
+		{"a call that cost nothing was none", Budget{CallsPerIncident: 1}, []step{
+			{call: call("1", "i.1", "", 9, 0), answer: &Answer{Error: "connection refused"}},
+			{call: call("2", "i.1", "", 9, 0), answer: &Answer{Error: "timeout", Unknown: true}},
+			{call: call("3", "i.1", "", 9, 0), want: "model.budget.calls_per_incident is used up: 1 of 1 used, 1 more needed"},
+		}},
 		{"calls of an incident, failed ones too", Budget{CallsPerIncident: 2}, []step{
-			{call: call("1", "i.1", "", 0, 0), answer: &Answer{Error: "x"}}, {call: call("2", "i.1", "", 0, 0)}, {call: call("3", "i.2", "", 0, 0)},
+			{call: call("1", "i.1", "", 0, 0), answer: &Answer{Error: "x", InputTokens: 1}}, {call: call("2", "i.1", "", 0, 0)}, {call: call("3", "i.2", "", 0, 0)},
 			{call: call("4", "i.1", "", 0, 0), at: midnight.Add(48 * time.Hour), want: "model.budget.calls_per_incident is used up: 2 of 2 used, 1 more needed"},
 		}},
 		{"tokens: reservations count until the answer says what it was", Budget{TokensPerDay: 100}, []step{

@@ -114,7 +114,8 @@ type Call struct {
 
 // Budget bounds calls. Zero in a field means no limit of that kind.
 type Budget struct {
-	// CallsPerIncident counts every call that was begun for an incident (one episode), failed ones too.
+	// CallsPerIncident counts every call that was begun for an incident (one episode), failed ones too but for those that
+	// are known to have cost nothing: nobody listened, or the request was refused.
 	CallsPerIncident int
 	// TokensPerDay and USDPerDay are per UTC day.
 	TokensPerDay int64

@@ -11,6 +11,13 @@ import (
 	"github.com/logwright/logwright/agent/store"
 )
 
+type deployDocument struct {
+	Schema  string    `json:"schema"`
+	Service string    `json:"service"`
+	Version string    `json:"version"`
+	At      time.Time `json:"at"`
+}
+
 func (a *app) deployCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
@@ -51,7 +58,7 @@ model that is asked about one is told of it. Call it at the end of a deployment.
 				return err
 			}
 			if a.output == "json" {
-				return writeJSON(a.out, r)
+				return writeJSON(a.out, deployDocument{"logwright/deploy/1", r.Service, r.Version, r.At})
 			}
 			_, err = fmt.Fprintf(a.out, "%s %s went live at %s\n", r.Service, r.Version, stamp(r.At))
 			return err

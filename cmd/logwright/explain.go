@@ -54,23 +54,25 @@ func (a *app) explainCommand() *cobra.Command {
 
 // explainDocument is one line of `explain -o json`: docs/schemas/explain-1.json.
 type explainDocument struct {
-	File      string            `json:"file"`
-	FirstLine int64             `json:"first_line"`
-	LastLine  int64             `json:"last_line"`
-	Time      *time.Time        `json:"time"`
-	Severity  incident.Severity `json:"severity"`
-	Service   string            `json:"service"`
-	Format    string            `json:"format"`
-	Message   string            `json:"message"`
-	Frames    []incident.Frame  `json:"frames"`
-	Cluster   string            `json:"cluster"`
-	Template  string            `json:"template"`
+	File      string `json:"file"`
+	FirstLine int64  `json:"first_line"`
+	LastLine  int64  `json:"last_line"`
+	// Lines has every line where they are not contiguous: writers interleave.
+	Lines    []int64           `json:"lines,omitempty"`
+	Time     *time.Time        `json:"time"`
+	Severity incident.Severity `json:"severity"`
+	Service  string            `json:"service"`
+	Format   string            `json:"format"`
+	Message  string            `json:"message"`
+	Frames   []incident.Frame  `json:"frames"`
+	Cluster  string            `json:"cluster"`
+	Template string            `json:"template"`
 }
 
 func newExplainDocument(x *agent.Explained) explainDocument {
 	r := &x.Record
 	return explainDocument{
-		File: r.File, FirstLine: r.FirstLine, LastLine: r.LastLine, Time: timeOrNull(r.Time), Severity: r.Severity,
+		File: r.File, FirstLine: r.FirstLine, LastLine: r.LastLine, Lines: r.Lines, Time: timeOrNull(r.Time), Severity: r.Severity,
 		Service: r.Service, Format: r.Format, Message: r.Message, Frames: orEmpty(r.Frames), Cluster: x.Cluster, Template: x.Template,
 	}
 }
@@ -81,6 +83,9 @@ func (p *page) explained(x agent.Explained) error {
 	lines := fmt.Sprint(r.FirstLine)
 	if r.LastLine > r.FirstLine {
 		lines = fmt.Sprintf("%d-%d", r.FirstLine, r.LastLine)
+	}
+	if n := len(r.Lines); n > 0 {
+		lines = fmt.Sprintf("%d…%d, %d lines between others", r.Lines[0], r.Lines[n-1], n)
 	}
 	p.line("%s", p.strong(fmt.Sprintf("%s:%s", incident.PrintableLine(r.File), lines)))
 	for l := range strings.SplitSeq(r.Raw, "\n") {
