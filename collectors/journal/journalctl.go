@@ -40,7 +40,8 @@ type process struct {
 	done   sync.WaitGroup
 }
 
-// start runs journalctl in a process group of its own, which is killed when ctx ends.
+// start runs journalctl in a process group of its own, which is killed when ctx ends. Where this process is killed itself and
+// can't, journalctl sees that nobody reads its output any more and ends.
 func (c command) start(ctx context.Context, more ...string) (*process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
