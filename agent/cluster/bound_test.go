@@ -44,7 +44,7 @@ func TestMemoryBound(t *testing.T) {
 			id := c.Add(&steady).ID
 			n := n
 			if tc.name == "long" {
-				n /= 5
+				n /= 10
 			}
 			taken := 0
 			for i := range n {
@@ -64,6 +64,9 @@ func TestMemoryBound(t *testing.T) {
 			t.Logf("%d messages: heap %.1f MiB, estimate %.1f MiB, %+v, %d changes", n, float64(used)/(1<<20), float64(st.Bytes)/(1<<20), st, taken)
 			if used > 25<<20 {
 				t.Errorf("%.1f MiB on the heap, at most 25", float64(used)/(1<<20))
+			}
+			if ratio := float64(st.Bytes) / float64(used); ratio < 0.8 || ratio > 1.5 {
+				t.Errorf("the estimate of memory is %.2f of the heap", ratio)
 			}
 			if st.Clusters > DefaultMaxClusters || n > 50_000 && (st.Evicted == 0 || st.Overflow == 0) {
 				t.Errorf("%+v", st)
