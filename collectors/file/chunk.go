@@ -99,7 +99,7 @@ func (c *chunker) read(src io.ReaderAt, p *progress, final bool) (outcome, error
 	if !p.unchanged(buf, look) {
 		return replaced, nil
 	}
-	if start == 0 && p.head.n < blockLen && n > p.head.n {
+	if start == 0 && len(p.head) < blockLen && n > len(p.head) {
 		p.head = fingerprintOf(buf)
 	}
 	if start == 0 {

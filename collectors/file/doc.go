@@ -3,7 +3,7 @@
 //
 // # Identity
 //
-// A stream is one run of content, not a name. It is known by the hash of its first bytes (up to 1 KiB, growing while the
+// A stream is one run of content, not a name. It is known by its first bytes (up to 1 KiB, growing while the
 // file is shorter) and the hash of the up to 1 KiB before the offset that was read to. Device and inode are hints: they
 // say where to look first, they never decide alone once there is content to compare. So
 //

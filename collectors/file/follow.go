@@ -383,7 +383,7 @@ func (r *run) truncated(s *stream) error {
 		return err
 	}
 	r.rescan = true // the copy, if there is one, is searched with the next scan
-	if s.ended || s.head.n == 0 {
+	if s.ended || s.head == "" {
 		return nil
 	}
 	return r.gap(s, gapTruncated)
@@ -436,9 +436,12 @@ func (r *run) drop(s *stream) error {
 
 // begin makes a stream of what is at path.
 func (r *run) begin(path, base, real string) *stream {
-	r.made++
-	h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", r.cfg.Name, path, r.now().UnixNano(), r.made))
-	s := &stream{id: "f-" + hex.EncodeToString(h[:8]), quiet: r.now()}
+	s := &stream{quiet: r.now()}
+	for s.id == "" || r.streams[s.id] != nil {
+		r.made++
+		h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", r.cfg.Name, path, r.now().UnixNano(), r.made))
+		s.id = "f-" + hex.EncodeToString(h[:8])
+	}
 	s.path, s.base, s.real = path, base, real
 	s.block = blockOf(nil)
 	r.add(s)

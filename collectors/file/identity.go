@@ -10,23 +10,15 @@ import (
 // blockLen is how many bytes at the beginning, and before the offset, identify content.
 const blockLen = 1024
 
-// fingerprint is the hash of the first n bytes, n up to blockLen. A short one is compared with as many bytes of others.
-type fingerprint struct {
-	n   int
-	sum [16]byte
-}
+// fingerprint is the first bytes of content, up to blockLen of them. A short one is compared with as many bytes of others.
+// The bytes are kept, not a hash of them: a copy that was made of a log while it was still shorter can only be recognised so.
+type fingerprint string
 
-func fingerprintOf(head []byte) (f fingerprint) {
-	head = head[:min(len(head), blockLen)]
-	f.n = len(head)
-	s := sha256.Sum256(head)
-	copy(f.sum[:], s[:])
-	return f
-}
+func fingerprintOf(head []byte) fingerprint { return fingerprint(head[:min(len(head), blockLen)]) }
 
 // begins says whether content that begins with head has this fingerprint.
 func (f fingerprint) begins(head []byte) bool {
-	return len(head) >= f.n && fingerprintOf(head[:f.n]) == f
+	return len(head) >= len(f) && string(head[:len(f)]) == string(f)
 }
 
 // blockSum is the hash of the up to blockLen bytes before an offset.
@@ -68,16 +60,16 @@ const (
 
 // compare looks whether src is the content that p is a position of. Src must allow two reads, the second further on.
 func compare(src io.ReaderAt, p *position) (match, error) {
-	if p.head.n == 0 {
-		return matchNot, nil // nothing to know it by
-	}
 	buf := make([]byte, blockLen)
-	n, err := src.ReadAt(buf[:p.head.n], 0)
+	n, err := src.ReadAt(buf[:len(p.head)], 0)
 	if err != nil && err != io.EOF {
 		return matchNot, err
 	}
-	if n < p.head.n || !p.head.begins(buf[:n]) {
-		return matchNot, nil
+	if n == 0 || string(p.head[:n]) != string(buf[:n]) {
+		return matchNot, nil // other content, or nothing to know it by
+	}
+	if n < len(p.head) {
+		return matchShort, nil
 	}
 	look := min(blockLen, p.offset)
 	n, err = src.ReadAt(buf[:look], p.offset-look)

@@ -57,12 +57,12 @@ func (p *position) encode() []byte {
 	set(p.told, flagTold)
 	set(p.base == p.path, flagSameBase)
 	set(p.real == p.base, flagSameReal)
-	b := make([]byte, 0, 80+len(p.path))
+	b := make([]byte, 0, 80+len(p.path)+len(p.head))
 	b = append(b, positionVersion, flags)
 	b = binary.AppendUvarint(b, uint64(p.offset))
 	b = binary.AppendVarint(b, p.line)
-	b = binary.AppendUvarint(b, uint64(p.head.n))
-	b = append(b, p.head.sum[:]...)
+	b = binary.AppendUvarint(b, uint64(len(p.head)))
+	b = append(b, p.head...)
 	b = append(b, p.block[:]...)
 	b = binary.AppendUvarint(b, p.dev)
 	b = binary.AppendUvarint(b, p.ino)
@@ -96,7 +96,7 @@ func decodePosition(b []byte) (p position, err error) {
 	offset := d.uvarint()
 	p.line = d.varint()
 	n := d.uvarint()
-	copy(p.head.sum[:], d.bytes(uint64(len(p.head.sum))))
+	p.head = fingerprint(d.bytes(n))
 	copy(p.block[:], d.bytes(uint64(len(p.block))))
 	p.dev, p.ino = d.uvarint(), d.uvarint()
 	p.mtime, p.away = d.varint(), d.varint()
@@ -109,7 +109,7 @@ func decodePosition(b []byte) (p position, err error) {
 	if flags&flagSameReal == 0 {
 		p.real = string(d.path())
 	}
-	p.offset, p.head.n = int64(offset), int(n)
+	p.offset = int64(offset)
 	if d.bad || len(d.b) != 0 || p.offset < 0 || n > blockLen || p.line < -1 || p.path == "" || p.base == "" || p.real == "" {
 		return position{}, errPosition
 	}

@@ -113,7 +113,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 			if e.id != s.file() || r.byFile[e.id] != nil {
 				continue
 			}
-			known := s.head.n == 0 || s.ended && e.mtime == s.mtime
+			known := s.head == "" || s.ended && e.mtime == s.mtime
 			ok, _, err := r.try(s, e, known, globbed)
 			if ok || err != nil {
 				return err
@@ -153,8 +153,8 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 	slices.SortStableFunc(candidates, func(a, b entry) int { return cmp.Compare(score(b), score(a)) })
 	var short *entry
 	for i, e := range candidates {
-		known := s.head.n == 0 && e.path == s.path
-		if s.head.n == 0 && !known {
+		known := s.head == "" && e.path == s.path
+		if s.head == "" && !known {
 			continue
 		}
 		ok, m, err := r.try(s, e, known, globbed)
@@ -174,7 +174,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 			return err
 		}
 	}
-	if truncated && !s.ended && s.head.n > 0 {
+	if truncated && !s.ended && s.head != "" {
 		r.displaced[s.real] = s
 		return r.gap(s, gapTruncated)
 	}
@@ -271,6 +271,7 @@ func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
 		return nil
 	}
 	s.offset, s.block, s.line, s.skip = fi.Size(), blockOf(buf), -1, false
+	s.head = s.head[:min(int64(len(s.head)), fi.Size())]
 	if err := r.bind(s, e, f, globbed); err != nil {
 		return err
 	}
@@ -339,7 +340,7 @@ func (r *run) beginMissed(s *stream, e entry) error {
 	}
 	// A copy of what is being read, or was, is nothing new.
 	for _, o := range r.order {
-		if o.real != s.real || o.head.n == 0 || !o.head.begins(head[:n]) {
+		if o.real != s.real || o.head == "" || !o.head.begins(head[:n]) {
 			continue
 		}
 		if src, err := open(f); err == nil {

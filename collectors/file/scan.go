@@ -273,7 +273,7 @@ func (r *run) settle() error {
 		quiet := now.Sub(s.quiet) >= r.cfg.RotatedWait
 		var err error
 		switch {
-		case s.lost && s.head.n == 0:
+		case s.lost && s.head == "":
 			if err := r.drop(s); err != nil {
 				return err
 			}
@@ -297,7 +297,7 @@ func (r *run) settle() error {
 
 // finish takes the unfinished last line of a rotated file that stayed quiet, and ends its stream.
 func (r *run) finish(s *stream) error {
-	if s.head.n > 0 {
+	if s.head != "" {
 		for {
 			at := s.offset
 			if _, err := r.step(s, true); err != nil {
