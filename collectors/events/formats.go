@@ -42,6 +42,9 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	case isDigit(c):
+		if sep := at(s, 4); (sep == '-' || sep == '/') && isDigit(at(s, 5)) && at(s, 7) == sep {
+			break // a date, the most common beginning of all
+		}
 		if r.readAccess(s, h) || r.readRedis(s, h) {
 			return
 		}

@@ -250,7 +250,7 @@ func (c *scanner) bracket(s string, end byte) bool {
 		}
 		return true
 	}
-	if hasAnyPrefix(in, "client ", "remote ") && h.leveled {
+	if h.leveled && hasAnyPrefix(in, "client ", "remote ") {
 		c.advance(n)
 		return true
 	}
@@ -319,7 +319,7 @@ func closing(s string, end byte) int {
 
 // pidIn reads a process or thread id: 123, #123, 123#456, pid 123, pid:123:tid:456, pid=123.
 func pidIn(in string) (string, bool) {
-	if hasAnyPrefix(in, "pid ", "pid:", "pid=", "PID ", "PID:", "pid") {
+	if in != "" && (in[0] == 'p' || in[0] == 'P') && hasAnyPrefix(in, "pid", "PID ", "PID:") {
 		in = strings.TrimLeft(in[3:], " :=")
 		n := run(in, 0, 12)
 		return in[:n], n > 0
@@ -339,7 +339,7 @@ func pidIn(in string) (string, bool) {
 
 // isTraceID says whether in looks like a request or trace id: a UUID, or 16 or more hexadecimal digits.
 func isTraceID(in string) bool {
-	if hasAnyPrefix(in, "req-", "req_", "trace-") {
+	if (in[0] == 'r' || in[0] == 't') && hasAnyPrefix(in, "req-", "req_", "trace-") {
 		return true
 	}
 	if len(in) < 16 || len(in) > 64 {
@@ -446,25 +446,40 @@ func (c *scanner) word(s string, first bool) bool {
 		}
 	}
 	// the whole token, up to the next blank
-	k := n
-	for k < len(s) && k < 120 && s[k] != ' ' && s[k] != '\t' {
-		if s[k] == '"' || s[k] == '=' || s[k] == '(' && h.leveled {
-			return false
-		}
-		k++
-	}
 	if !h.timed && !h.leveled {
 		return false
 	}
+	k := n
+	dotted := false
+scan:
+	for ; k < len(s) && k < 120; k++ {
+		switch s[k] {
+		case ' ', '\t':
+			break scan
+		case '"', '=':
+			return false
+		case '(':
+			if h.leveled {
+				return false
+			}
+		case '.', '$', '@':
+			if c := at(s, k+1); c != ' ' && c != 0 {
+				dotted = true
+			}
+		case ':':
+			if at(s, k+1) == ':' {
+				dotted = true
+			}
+		}
+	}
 	tok := s[:k]
 	last := tok[len(tok)-1]
-	dotted := strings.ContainsAny(tok[:len(tok)-1], ".$@") || strings.Contains(tok, "::")
 	if h.leveled {
 		if h.logger != "" {
 			return false
 		}
 		switch {
-		case sourceRef(tok): // file.go:12
+		case dotted && sourceRef(tok): // file.go:12
 			h.logger = strings.TrimSuffix(tok, ":")
 		case dotted && last == ':' && !strings.Contains(tok, "://"):
 			h.logger = tok[:k-1]
@@ -486,7 +501,7 @@ func (c *scanner) word(s string, first bool) bool {
 		return false
 	}
 	// before the level, only what can't be a word of a message
-	if sourceRef(tok) { // Go's log.Lshortfile
+	if dotted && sourceRef(tok) { // Go's log.Lshortfile
 		h.logger = strings.TrimSuffix(tok, ":")
 		c.advance(k)
 		return true
@@ -588,8 +603,8 @@ func (c *scanner) levelToken(s string, n int, first bool) (incident.Severity, in
 		if !upper && next == ' ' && isUpper(w[0]) && !doubleSpace(s, n) && !c.bracketed() && sentence(s[n:]) {
 			return 0, 0, false // "Error while ..." after a bare time
 		}
-		if w == "http" {
-			return 0, 0, false
+		if w == "http" || c.n > 0 && !upper && next == ' ' && !strings.HasPrefix(s[n:], " - ") && !strings.HasPrefix(s[n:], " | ") {
+			return 0, 0, false // "http: panic serving": words of the message
 		}
 		if w == "log" || w == "default" || w == "config" || w == "success" || w == "note" || w == "fail" {
 			if next != ':' && next != ']' && next != '|' {

@@ -335,17 +335,18 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if indent > e.indent {
 		return true
 	}
-	if t := beginTrace(body); t.lang == langObject {
+	n.begin()
+	if n.tr.lang == langObject {
 		if !e.h.timed {
 			return false
 		}
-	} else if t.lang != langNone {
-		return j.adopts(e, t)
+	} else if n.tr.lang != langNone {
+		return j.adopts(e, n.tr)
 	}
 	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
 		return true
 	}
-	if !e.h.timed || e.loose >= maxLoose || e.severity() < incident.SeverityWarning && wordSeverity(body) >= incident.SeverityError {
+	if !e.h.timed || e.loose >= maxLoose || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
 		return false
 	}
 	e.loose++

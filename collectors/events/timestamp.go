@@ -302,17 +302,36 @@ func scanShortStamp(s string, st *stamp, n int) int {
 	return 0
 }
 
-var monthNames = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
-
 // monthOf gives the month whose English abbreviation stands in s at i, 0 where there is none.
 func monthOf(s string, i int) int {
 	if i+3 > len(s) || !isUpper(s[i]) {
 		return 0
 	}
-	for k, m := range monthNames {
-		if s[i:i+3] == m {
-			return k + 1
-		}
+	switch s[i : i+3] {
+	case "Jan":
+		return 1
+	case "Feb":
+		return 2
+	case "Mar":
+		return 3
+	case "Apr":
+		return 4
+	case "May":
+		return 5
+	case "Jun":
+		return 6
+	case "Jul":
+		return 7
+	case "Aug":
+		return 8
+	case "Sep":
+		return 9
+	case "Oct":
+		return 10
+	case "Nov":
+		return 11
+	case "Dec":
+		return 12
 	}
 	return 0
 }

@@ -59,7 +59,8 @@ func beginTrace(s string) trace {
 	if s == "" {
 		return trace{}
 	}
-	if strings.HasSuffix(s, "(most recent call last):") {
+	last := s[len(s)-1]
+	if last == ':' && strings.HasSuffix(s, "(most recent call last):") {
 		if strings.HasPrefix(trimIndent(s), "+ Exception Group") {
 			return trace{lang: langPython, phase: phaseGroup}
 		}
@@ -149,7 +150,7 @@ func beginTrace(s string) trace {
 	if rubyStart(t) {
 		return trace{lang: langRuby}
 	}
-	if strings.Contains(t, "PHP Fatal error: ") || strings.Contains(t, `{"exception":"[object]`) {
+	if strings.HasPrefix(t, "FastCGI sent in stderr") || last == ')' && strings.Contains(t, `{"exception":"[object]`) {
 		return trace{lang: langPHP}
 	}
 	return trace{}
@@ -427,8 +428,8 @@ func goRegister(b string) bool {
 
 // rubyFrame says whether b begins with file.rb:12:in 'name'.
 func rubyFrame(b string) bool {
-	k := strings.Index(b[:min(len(b), 300)], ":in ")
-	if k < 3 || k+4 >= len(b) || b[k+4] != '`' && b[k+4] != '\'' {
+	k := strings.IndexByte(b, ' ') - 3
+	if k < 3 || k+4 >= len(b) || b[k:k+3] != ":in" || b[k+4] != '`' && b[k+4] != '\'' {
 		return false
 	}
 	i := k
@@ -479,10 +480,22 @@ func exceptionHeader(s string) (typ, text string, ok bool) {
 		}
 		i++
 	}
-	if i < 4 || !exceptionType(s[:i]) {
+	if i < 4 {
 		return "", "", false
 	}
 	typ, rest := s[:i], s[i:]
+	switch at(rest, 0) {
+	case ':', 0:
+	case ' ':
+		if at(rest, 1) != '[' && at(rest, 1) != '(' {
+			return "", "", false
+		}
+	default:
+		return "", "", false
+	}
+	if !exceptionType(typ) {
+		return "", "", false
+	}
 	switch {
 	case rest == "":
 		return typ, "", true

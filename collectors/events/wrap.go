@@ -28,7 +28,7 @@ func (r *reader) unwrap(s string, h *head) wrapped {
 
 func (r *reader) unwrapOnce(w *wrapped, h *head) bool {
 	s := w.body
-	if len(s) < 4 {
+	if len(s) < 5 {
 		return false
 	}
 	c := s[0]
@@ -38,13 +38,10 @@ func (r *reader) unwrapOnce(w *wrapped, h *head) bool {
 	case c == '<':
 		return r.unwrapSyslog(s, w, h)
 	case isDigit(c):
-		if s[4] == '-' || c == '1' {
-			if len(s) > 20 && s[4] == '-' && s[10] == 'T' && r.unwrapCRI(s, w, h) {
-				return true
-			}
-			return r.unwrapSyslog(s, w, h)
+		if s[4] == '-' && len(s) > 20 && s[10] == 'T' {
+			return r.unwrapCRI(s, w, h) || r.unwrapSyslog(s, w, h)
 		}
-		return false
+		return c == '1' && s[1] == ' ' && r.unwrapSyslog(s, w, h)
 	case isUpper(c) && len(s) > 15 && s[3] == ' ':
 		if r.unwrapSyslog(s, w, h) {
 			return true
@@ -247,19 +244,15 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 	if iso && pid == "" && pri < 0 && st.nsec == 0 && s[tag:q] != "kernel" {
 		return false // as likely "time word word: message"
 	}
-	if !colon && pri < 0 && pid == "" {
-		// "Jan  2 15:04:05 host message": a tag is missing
-		end = tag - 1
+	name, lane := s[tag:q], s[tag:end]
+	if !colon && pri < 0 && pid == "" { // "Jan  2 15:04:05 host message": a tag is missing
+		end, name, lane = p, "", s[host:p]
 	}
 	h.host, h.format, h.time = s[host:p], FormatSyslog, st.resolve(r.ref, r.loc)
 	if pri >= 0 {
 		h.sev = syslogSeverity(pri & 7)
 	}
-	h.logger, h.pid = s[tag:q], pid
-	lane := s[tag:end]
-	if end < tag {
-		h.logger, lane = "", s[host:p]
-	}
+	h.logger, h.pid = name, pid
 	body := s[end:]
 	if colon {
 		body = body[1:]
