@@ -1,0 +1,286 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Secrets that only their name gives away: password=..., "apiKey": "...", --token .... A regular expression finds the name,
+// the value is read by hand, since where a value ends depends on what it stands in.
+
+// names of things whose value is secret. They must be the end of the whole name: DB_PASSWORD is one, PASSWORD_FILE and
+// max_tokens are not.
+const names = `password|passwd|passwort|passphrase|passcode|pwd|secret|token|credentials?|` +
+	`(?:api|access|secret|private|signing|encryption|auth|account|shared|master|consumer|session|storage|license|service)[ _.-]?key|` +
+	`sharedaccesssignature|access[_-]?key[_-]?id|jwt|otp|pin[_-]?code|connection[_-]?string`
+
+// assignment is a name, then = or : or =>, with quotes that may be escaped.
+var assignment = regexp.MustCompile(`(?i)((?:[\w.-]{0,80}[_.-])?(?:` + names + `|pass|pw)\d{0,3}|[\w.-]{0,80}(?:` + names + `))` +
+	`(\\*["'\x60]?\]?)([ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8})`)
+
+var assignmentWords = []string{"pass", "pwd", "pw", "secret", "token", "credential", "key", "sharedaccesssignature", "jwt", "otp", "pin", "connection"}
+
+type assignments struct{}
+
+func (assignments) find(v view, add func(from, to int, kind string)) {
+	if !hasWord(v.lower, assignmentWords) {
+		return
+	}
+	for _, m := range assignment.FindAllStringSubmatchIndex(v.text, -1) {
+		name, quote, sep := v.lower[m[2]:m[3]], v.text[m[4]:m[5]], strings.TrimSpace(v.text[m[6]:m[7]])
+		from, to, quoted := value(v.text, m[1])
+		val := v.text[from:to]
+		if from == to || strings.HasPrefix(v.text[m[1]:], "=") || placeholder(val) {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(name, "x-"), quoted:
+		case name == "pwd" || name == "oldpwd":
+			if strings.HasPrefix(val, "/") {
+				continue // the working directory
+			}
+		case name == "pass" || name == "pw":
+			if sep != "=" && quote == "" || digits(val) {
+				continue // "pass: 12, fail: 3"
+			}
+		case sep == ":":
+			// Prose has colons too: "invalid token: unexpected end". A line of YAML has nothing else on it.
+			if !aloneOnLine(v.text, m[0], to) && !mixed(val) {
+				continue
+			}
+		}
+		add(from, to, kindOf(name))
+	}
+}
+
+func kindOf(name string) string {
+	switch {
+	case strings.Contains(name, "token"), strings.Contains(name, "jwt"), strings.Contains(name, "otp"):
+		return "token"
+	case strings.Contains(name, "pass"), strings.Contains(name, "pwd"), strings.HasSuffix(name, "pw"):
+		return "password"
+	case strings.Contains(name, "key"):
+		return "key"
+	}
+	return "secret"
+}
+
+// value reads the value that begins at i: what is between quotes, or up to what ends a bare word. A scheme in front of it
+// ("Bearer") is not a part of it.
+func value(s string, i int) (from, to int, quoted bool) {
+	esc := i
+	for esc < len(s) && s[esc] == '\\' {
+		esc++
+	}
+	if esc < len(s) && (s[esc] == '"' || s[esc] == '\'' || s[esc] == '`') {
+		from = esc + 1
+		to = closing(s, from, s[esc], esc-i)
+		return skipScheme(s, from, to), to, true
+	}
+	if i < len(s) && s[i] == '$' && (strings.HasPrefix(s[i:], "${") || strings.HasPrefix(s[i:], "$(")) {
+		return i, i, false // taken from elsewhere
+	}
+	to = bare(s, i)
+	if scheme.MatchString(s[i:to]) && to < len(s) && s[to] == ' ' {
+		from = to + 1
+		return from, bare(s, from), false
+	}
+	return i, to, false
+}
+
+var scheme = regexp.MustCompile(`(?i)^(?:bearer|basic|token|digest|apikey|negotiate)$`)
+
+func skipScheme(s string, from, to int) int {
+	if n := strings.IndexByte(s[from:to], ' '); n > 0 && scheme.MatchString(s[from:from+n]) {
+		return from + n + 1
+	}
+	return from
+}
+
+// closing gives the offset of the quote that ends a value: the same one, behind as many backslashes as the one that began
+// it. A value that nothing ends goes to the end of its line.
+func closing(s string, i int, quote byte, backslashes int) int {
+	n := 0
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			n++
+			continue
+		case c == quote && n == backslashes:
+			return i - n
+		case c == quote && n < backslashes:
+			return i // the text around the value ends here
+		case c == '\n':
+			return i
+		}
+		n = 0
+	}
+	return i - n
+}
+
+// bare gives the end of a value without quotes. A comma ends it only where a space or another name follows.
+func bare(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '[':
+			// A marker within a word hides nothing of the word.
+			if m := marker.FindStringIndex(s[i:min(len(s), i+maxMarker)]); m != nil && m[0] == 0 {
+				i += m[1] - 1
+			}
+		case ' ', '\t', '\n', '\r', '&', ';', '"', '\'', '`', '<', '>', ')', ']', '}', '|':
+			return i
+		case '\\':
+			if i+1 < len(s) && strings.IndexByte(`"'nrt`, s[i+1]) >= 0 {
+				return i
+			}
+		case ',':
+			rest := s[i+1:]
+			end := strings.IndexAny(rest, " \t\n\r,;&\"'<>)]}|")
+			if end < 0 {
+				end = len(rest)
+			}
+			if end == 0 || strings.ContainsAny(rest[:end], "=:") {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// placeholder says that a value is no secret: a word that says there is none, or that another one took it out.
+var placeholderWords = regexp.MustCompile(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n/a|empty|unset|missing|required|invalid|redacted|masked|hidden|filtered|` +
+	`\*+|x{3,}|\.{3,}|-+|<[^<>]*>|\[(?:redacted|filtered|masked|hidden)[^\]]*\]?|\$\{[^}]*\}?|\$\w+|%\w+%|\{\{.*|%[svdq+]+)$`)
+
+func placeholder(s string) bool { return placeholderWords.MatchString(s) }
+
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// mixed says that a word looks chosen rather than written: letters with digits or signs among them.
+func mixed(s string) bool {
+	if len(s) < 4 {
+		return false
+	}
+	letter, other := false, false
+	for _, c := range strings.TrimRight(s, ".,:!?") {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			letter = true
+		case c != '-' && c != '_' && c != '/' && c != '.' && c != '(':
+			other = true
+		}
+	}
+	return letter && other || !letter && other && len(s) >= 6
+}
+
+// aloneOnLine says that from..to is all there is on its line, but for indentation and a list's dash.
+func aloneOnLine(s string, from, to int) bool {
+	head := s[strings.LastIndexByte(s[:from], '\n')+1 : from]
+	tail := s[to:]
+	if n := strings.IndexByte(tail, '\n'); n >= 0 {
+		tail = tail[:n]
+	}
+	return strings.Trim(head, " \t-") == "" && strings.TrimSpace(tail) == ""
+}
+
+// flags are secrets on command lines.
+type flags struct{}
+
+var (
+	longFlag = regexp.MustCompile(`(?i)(?:^|[\s"'\x60\[(,=])--?(?:[\w-]{0,40}-)?(?:password|passwd|passphrase|pass|pwd|secret|token|` +
+		`api-?key|access-?key|secret-?key|private-?key|auth-?key|requirepass|masterauth)(?:=|[ \t]+|\\*["'],[ \t]*)`)
+	// Short flags mean a password only for these commands.
+	shortFlag = regexp.MustCompile(`(?i)\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mysqlcheck|xtrabackup)\b[^\n|;&]{0,400}?[ \t]-p` +
+		`|sshpass\b[^\n|;&]{0,40}?[ \t]-p[ \t]*` +
+		`|(?:docker|podman|helm|oc|az|cf)\b[^\n|;&]{0,200}?[ \t]login\b[^\n|;&]{0,200}?[ \t]-p[ \t]+` +
+		`|(?:mongo|mongosh|mongodump|mongorestore)\b[^\n|;&]{0,400}?[ \t]-p[ \t]+` +
+		`|redis-cli\b[^\n|;&]{0,200}?[ \t]-a[ \t]+` +
+		`|ldap(?:search|modify|add|delete|whoami)\b[^\n|;&]{0,400}?[ \t]-w[ \t]*` +
+		`|(?:curl|wget|http)\b[^\n|;&]{0,600}?[ \t](?:-u|--user|--proxy-user)[ \t=]*["']?[^\s:"']{1,100}:` +
+		`|smbclient\b[^\n|;&]{0,200}?[ \t]-U[ \t]*["']?[^\s%"']{1,100}%` +
+		`|[ \t]-pass(?:in|out)?[ \t]+pass:)`)
+	flagWords  = []string{"--", "-p", "-a", "-w", "-u", "%"}
+	proseAfter = regexp.MustCompile(`^(?i:flag|option|is|are|or|and|to|for|from|in|of|argument|parameter|value|was|were|must|can|cannot|not|requires?|with|on|has|should|when)$`)
+)
+
+func (flags) find(v view, add func(from, to int, kind string)) {
+	if !hasWord(v.lower, flagWords) {
+		return
+	}
+	for _, m := range longFlag.FindAllStringIndex(v.text, -1) {
+		from, to, quoted := value(v.text, m[1])
+		val := v.text[from:to]
+		bySpace := strings.TrimRight(v.text[m[0]:m[1]], " \t") != v.text[m[0]:m[1]]
+		if from < to && !placeholder(val) && (quoted || !bySpace || !strings.HasPrefix(val, "-") && !proseAfter.MatchString(val)) {
+			add(from, to, "password-flag")
+		}
+	}
+	for _, m := range shortFlag.FindAllStringIndex(v.text, -1) {
+		from, to, _ := value(v.text, m[1])
+		if val := v.text[from:to]; from < to && !placeholder(val) && !strings.HasPrefix(val, "-") {
+			add(from, to, "password-flag")
+		}
+	}
+}
+
+// headers are credentials in HTTP headers.
+type headers struct{}
+
+var (
+	authHeader   = regexp.MustCompile(`(?i)\b(?:proxy-|www-)?authorization\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
+	cookieHeader = regexp.MustCompile(`(?i)\b(?:set-)?cookies?2?\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
+	cookiePair   = regexp.MustCompile(`[^\s=;,"']{1,100}=\\*"?([^\s;,"'\\]+)`)
+	oneWord      = regexp.MustCompile(`(?i)^(?:bearer|basic|token|apikey|negotiate|ntlm)[ \t]+`)
+	anyScheme    = regexp.MustCompile(`(?i)^[a-z][a-z0-9-]{2,30}[ \t]+`)
+	parameters   = regexp.MustCompile(`^(?:[\w-]+=(?:\\*"[^"\\\n]*\\*"|[^\s,"'\\]+)[ \t]*,?[ \t]*)+`)
+	attribute    = regexp.MustCompile(`(?i)^(?:path|domain|expires|max-age|samesite|version|priority)=`)
+)
+
+// rest gives what a header's value is: up to the quote that ends the text around it, or to the end of the line.
+func rest(s string, i int) (from, to int) {
+	if from, to, quoted := value(s, i); quoted {
+		_ = from
+		for s[i] == '\\' {
+			i++
+		}
+		return i + 1, to
+	}
+	n := strings.IndexAny(s[i:], "\r\n\"'`")
+	if n < 0 {
+		return i, len(s)
+	}
+	return i, i + n
+}
+
+func (headers) find(v view, add func(from, to int, kind string)) {
+	if strings.Contains(v.lower, "authorization") {
+		for _, m := range authHeader.FindAllStringIndex(v.text, -1) {
+			from, to := rest(v.text, m[1])
+			val := v.text[from:to]
+			if n := len(oneWord.FindString(val)); n > 0 {
+				from += n
+				to = min(to, bare(v.text, from))
+			} else if n := len(anyScheme.FindString(val)); n > 0 && strings.ContainsRune(val, '=') {
+				from += n // Digest username="...", AWS4-HMAC-SHA256 Credential=...
+				to = from + len(strings.TrimRight(parameters.FindString(v.text[from:min(len(v.text), from+8<<10)]), " \t,"))
+			} else {
+				to = min(to, bare(v.text, from))
+				if !mixed(v.text[from:to]) {
+					continue // "authorization: denied"
+				}
+			}
+			if !placeholder(v.text[from:to]) {
+				add(from, to, "authorization")
+			}
+		}
+	}
+	if strings.Contains(v.lower, "cookie") {
+		for _, m := range cookieHeader.FindAllStringIndex(v.text, -1) {
+			from, to := rest(v.text, m[1])
+			for _, p := range cookiePair.FindAllStringSubmatchIndex(v.text[from:to], -1) {
+				if !attribute.MatchString(v.text[from+p[0] : from+p[1]]) {
+					add(from+p[2], from+p[3], "cookie")
+				}
+			}
+		}
+	}
+}
