@@ -159,7 +159,7 @@ func TestModelHostile(t *testing.T) {
 		{name: "an array", raw: "[]", check: wantOffline},
 		{name: "deep nesting", raw: strings.Repeat("[", 100_000), check: wantOffline},
 		{name: "two objects", raw: `{} {}`, check: wantOffline},
-		{name: "huge", raw: `{"summary":"` + strings.Repeat("A", maxAnswer) + `"}`, check: wantOffline},
+		{name: "huge", change: func(a map[string]any) { a["summary"] = strings.Repeat("A", maxAnswer) }, check: wantOffline},
 		{name: "thousands of claims", change: func(a map[string]any) {
 			var cs []any
 			for range 1500 {
@@ -334,25 +334,43 @@ func TestNothingSecretLeaves(t *testing.T) {
 	}, Before: []incident.Context{{File: "b.log", Line: 1, Text: secret}}})
 	inc.Template, inc.Service = secret, secret
 	inc.Release = &incident.Release{Service: secret, Version: secret}
-	m := &fakeModel{answers: []fakeAnswer{{text: answer(t, nil)}}}
-	d := newTest(t, m, Config{})
-	if _, err := d.Diagnose(t.Context(), inc); err != nil {
-		t.Fatal(err)
-	}
-	sent := model.Render(m.asked[0])
-	if strings.Contains(sent, secret[:6]) {
-		t.Errorf("the secret leaves:\n%s", sent)
-	}
-	if !strings.Contains(sent, "[REDACTED]") {
-		t.Error("the line itself is missing")
-	}
-	if got := d.Prompt(inc); got != sent {
-		t.Errorf("Prompt is not what was sent:\n%s\n---\n%s", got, sent)
-	}
-	for _, e := range d.Offline(inc).Diagnosis.Evidence {
-		if strings.Contains(e.Quote, secret[:6]) {
-			t.Errorf("the secret is quoted: %q", e.Quote)
+	swapped := inc
+	swapped.Samples = []incident.Sample{inc.Samples[1], inc.Samples[0]}
+	for _, inc := range []incident.Incident{inc, swapped} {
+		m := &fakeModel{answers: []fakeAnswer{{text: answer(t, nil)}}}
+		d := newTest(t, m, Config{MaxRounds: 1})
+		if _, err := d.Diagnose(t.Context(), inc); err != nil {
+			t.Fatal(err)
 		}
+		sent := model.Render(m.asked[0])
+		if strings.Contains(sent, secret[:6]) {
+			t.Errorf("the secret leaves:\n%s", sent)
+		}
+		if !strings.Contains(sent, "[REDACTED]") {
+			t.Error("the line itself is missing")
+		}
+		if got := d.Prompt(inc); got != sent {
+			t.Errorf("Prompt is not what was sent:\n%s\n---\n%s", got, sent)
+		}
+		for _, e := range d.Offline(inc).Diagnosis.Evidence {
+			if strings.Contains(e.Quote, secret[:6]) {
+				t.Errorf("the secret is quoted: %q", e.Quote)
+			}
+		}
+	}
+	// What is captured for the text and the commands is taken from the redacted lines.
+	dg := newTest(t, nil, Config{}).Offline(lines("api", "a.log", "open /var/lib/"+secret+"/x: permission denied")).Diagnosis
+	if b, _ := json.Marshal(dg); strings.Contains(string(b), secret[:6]) {
+		t.Errorf("the secret is captured: %s", b)
+	}
+}
+
+// Quotes are shown on terminals and in chats.
+func TestQuotesArePrintable(t *testing.T) {
+	raw := "\x1b]0;owned\x07connect: connection refused \u202egnp.exe \xff\r"
+	dg := newTest(t, nil, Config{}).Offline(lines("api", "a.log", raw)).Diagnosis
+	if len(dg.Evidence) != 1 || dg.Evidence[0].Quote != `\x1b]0;owned\x07connect: connection refused \u202egnp.exe \xff` {
+		t.Errorf("evidence %q", dg.Evidence)
 	}
 }
 
