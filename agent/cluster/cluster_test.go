@@ -120,6 +120,37 @@ func TestMerging(t *testing.T) {
 	}
 }
 
+// A skeleton with more sets of open places than are kept: words that vary everywhere at once. Nothing gets slow or lost.
+func TestCrowdedSkeleton(t *testing.T) {
+	c := mustNew(t, Config{MaxClusters: 2048})
+	rnd := rand.New(rand.NewPCG(9, 9))
+	for range 20_000 {
+		w := strings.Fields("one two three four five six seven eight nine ten")
+		for range 1 + rnd.IntN(3) {
+			w[rnd.IntN(len(w))] = fmt.Sprintf("n_%c%c", 'a'+rnd.IntN(26), 'a'+rnd.IntN(26))
+		}
+		add(c, strings.Join(w, " "))
+	}
+	check(t, c)
+	for key, first := range c.slots {
+		for p := range c.entries[first].next {
+			if slotKey(&c.entries[first], p) != key {
+				continue
+			}
+			n := 0
+			for j := first; j != none; j = c.entries[j].next[p] {
+				n++
+			}
+			if n > listLimit {
+				t.Fatalf("a slot lists %d", n)
+			}
+		}
+	}
+	if s := c.Stats(); s.Merges == 0 || s.Clusters > 2048 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // check looks for anything in the tables that does not fit together.
 func check(t testing.TB, c *Clusterer) {
 	t.Helper()
@@ -297,6 +328,14 @@ func TestEvictedComesBack(t *testing.T) {
 	}
 	if g := add(c, "the one and only message"); g.ID != h.ID || !g.New {
 		t.Errorf("%+v came back as %+v", h, g)
+	}
+	check(t, c)
+	for range 2000 { // nobody takes the changes
+		add(c, garbage(rnd))
+		add(c, talk(uint64(rnd.IntN(1e6)), 1)[0])
+		if len(c.dirty) > 4*minClusters || len(c.pendingAliases) > 4*minClusters || len(c.lost) > minClusters/4 {
+			t.Fatalf("%d changes, %d aliases and %d evicted clusters wait", len(c.dirty), len(c.pendingAliases), len(c.lost))
+		}
 	}
 	check(t, c)
 	// Changes of what is evicted before anybody took them are not lost, up to a bound that is counted.

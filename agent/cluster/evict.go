@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/logwright/logwright/agent/incident"
@@ -101,10 +102,20 @@ func (c *Clusterer) dropNode(i int32) {
 
 // touch notes that a cluster changed since it was last taken.
 func (c *Clusterer) touch(n *node) {
-	if !n.dirty {
-		n.dirty = true
-		c.dirty = append(c.dirty, n.ref)
+	if n.dirty {
+		return
 	}
+	n.dirty = true
+	if len(c.dirty) >= 4*c.maxNodes { // nobody takes them; most are of clusters that are no more
+		seen := make(map[Ref]bool, c.maxNodes)
+		c.dirty = slices.DeleteFunc(c.dirty, func(ref Ref) bool {
+			i, live := c.byRef[ref]
+			gone := !live || !c.nodes[i].dirty || seen[ref]
+			seen[ref] = true
+			return gone
+		})
+	}
+	c.dirty = append(c.dirty, n.ref)
 }
 
 func (c *Clusterer) setAlias(from, to Ref) {
@@ -116,6 +127,15 @@ func (c *Clusterer) setAlias(from, to Ref) {
 		c.aliasAge = append(c.aliasAge, from)
 	}
 	c.alias[from] = to
+	if len(c.pendingAliases) >= 4*c.maxNodes {
+		seen := make(map[Ref]bool, len(c.alias))
+		c.pendingAliases = slices.DeleteFunc(c.pendingAliases, func(ref Ref) bool {
+			_, known := c.alias[ref]
+			gone := !known || seen[ref]
+			seen[ref] = true
+			return gone
+		})
+	}
 }
 
 // makeRoom evicts until one more signature fits.

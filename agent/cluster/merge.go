@@ -332,6 +332,12 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 		if !c.fits(e, &c.entries[first], 1<<p) {
 			continue // a collision; e is just not merged in this place
 		}
+		if c.crowded(first, p) {
+			if merge {
+				c.unite(c.entries[first].node, c.entries[i].node)
+			}
+			continue
+		}
 		e.next[p] = c.entries[first].next[p]
 		c.entries[first].next[p] = i
 		if merge && c.enough(first, p, left) {
@@ -341,6 +347,18 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 	for ; ripe != 0; ripe &= ripe - 1 {
 		c.merge(i, bits.TrailingZeros64(ripe))
 	}
+}
+
+// listLimit is how many entries one slot lists. More come only where a merged signature could not be made findable, and
+// then a long list would make every further one slow.
+const listLimit = 16
+
+func (c *Clusterer) crowded(first int32, p int) bool {
+	n := 0
+	for j := first; j != none && n < listLimit; j = c.entries[j].next[p] {
+		n++
+	}
+	return n >= listLimit
 }
 
 // enough says whether the place p had so many values in the list that begins at first that it is variable.
