@@ -370,7 +370,7 @@ func TestQuotesArePrintable(t *testing.T) {
 	raw := "\x1b]0;owned\x07connect: connection refused \u202egnp.exe \xff\r"
 	dg := newTest(t, nil, Config{}).Offline(lines("api", "a.log", raw)).Diagnosis
 	if len(dg.Evidence) != 1 || dg.Evidence[0].Quote != `\x1b]0;owned\x07connect: connection refused \u202egnp.exe \xff` {
-		t.Errorf("evidence %q", dg.Evidence)
+		t.Errorf("evidence %+v", dg.Evidence)
 	}
 }
 
