@@ -54,7 +54,7 @@ type run struct {
 	told    map[string]string // what was said of a path
 	opened  int
 	// displaced are the streams that were current files until now, by the real path of their log.
-	displaced map[string]*stream
+	displaced map[string]displaced
 
 	knew   *patterns // of the run that left the cursor
 	first  bool
@@ -73,7 +73,7 @@ func (c *Collector) follow(ctx context.Context, from collectors.Cursor, emit fun
 	r := &run{
 		Collector: c, ctx: ctx, emit: emit, ch: chunker{maxLine: c.cfg.MaxLine}, first: true,
 		streams: map[string]*stream{}, byFile: map[fileID]*stream{}, byPath: map[string][]*stream{},
-		passed: map[fileID]passed{}, displaced: map[string]*stream{}, told: map[string]string{},
+		passed: map[fileID]passed{}, displaced: map[string]displaced{}, told: map[string]string{},
 		w: newWatcher(c.cfg.Watch, c.log),
 	}
 	defer r.close()
@@ -372,12 +372,17 @@ func (r *run) truncated(s *stream) error {
 	}
 	n.dev, n.ino, n.mtime, n.size, n.seen, n.dirty = s.dev, s.ino, s.mtime, s.size, s.seen, true
 	n.f, n.rotated, n.quiet = s.f, s.rotated, now
+	if n.f != nil {
+		head := make([]byte, blockLen)
+		k, _ := n.f.ReadAt(head, 0) //nolint:errcheck // what can't be read now is when it is read
+		n.head = fingerprintOf(head[:k])
+	}
 	s.f = nil
 	r.byFile[n.file()] = n
 	r.byPath[n.path] = append(r.byPath[n.path], n)
 	s.rotated, s.lost, s.dirty, s.away, s.quiet = true, true, false, now.Unix(), now
 	s.rewind()
-	r.displaced[s.real] = s
+	r.displace(s)
 	// The new stream is committed first: should we be killed between the two, the old one is found missing again.
 	if err := r.emit(r.batch(n)); err != nil {
 		return err

@@ -88,16 +88,28 @@ func (r *run) recover(fresh []entry, listing listings) ([]entry, error) {
 	return slices.DeleteFunc(fresh, func(e entry) bool { return r.byFile[e.id] != nil }), nil
 }
 
-// findDisplaced notes, after a start, the logs whose current file is not the one that was left: other generations may have
-// come and gone.
-func (r *run) findDisplaced() {
-	current := map[string]bool{}
-	for _, s := range r.order {
-		current[s.real] = current[s.real] || !s.lost && isCurrent(s)
+// displaced is a stream that was the current file of its log until now, last written at mtime.
+type displaced struct {
+	*stream
+	mtime int64
+}
+
+func (r *run) displace(s *stream) { r.displaced[s.real] = displaced{s, s.mtime} }
+
+// writtenAndEmptied notes a file that was empty when last seen, is empty, and was written meanwhile: by copytruncate, lines
+// may have come and gone to a copy.
+func (r *run) writtenAndEmptied(s *stream, e entry) {
+	if _, ok := r.displaced[s.real]; !ok && s.head == "" && e.size == 0 && e.mtime != s.mtime {
+		r.displace(s)
 	}
+}
+
+// findDisplaced notes, after a start, the newest stream of each log but its current file: what came after it, and went,
+// may not have been seen.
+func (r *run) findDisplaced() {
 	for _, s := range r.order {
-		if o := r.displaced[s.real]; !current[s.real] && (o == nil || s.mtime > o.mtime) {
-			r.displaced[s.real] = s
+		if o, ok := r.displaced[s.real]; (s.lost || !isCurrent(s)) && (!ok || s.mtime > o.mtime) {
+			r.displace(s)
 		}
 	}
 }
@@ -114,6 +126,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 				continue
 			}
 			known := s.head == "" || s.ended && e.mtime == s.mtime
+			r.writtenAndEmptied(s, e)
 			ok, _, err := r.try(s, e, known, globbed)
 			if ok || err != nil {
 				return err
@@ -175,7 +188,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 		}
 	}
 	if truncated && !s.ended && s.head != "" {
-		r.displaced[s.real] = s
+		r.displace(s)
 		return r.gap(s, gapTruncated)
 	}
 	return nil
@@ -281,8 +294,18 @@ func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
 // generations begins streams for what was written and rotated away while nobody looked: older files of the log of s that
 // no stream knows, and that were written after s. The time of last writing tells, which renaming and the usual compressors
 // keep, and the number in the name where both have one.
-func (r *run) generations(s *stream, listing listings) error {
+func (r *run) generations(listing listings) error {
+	for _, d := range r.displaced {
+		if err := r.generationsAfter(d, listing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) generationsAfter(d displaced, listing listings) error {
 	var missed []entry
+	s := d.stream
 	for _, e := range listing.siblings(s) {
 		name := filepath.Base(e.path)
 		if r.byFile[e.id] != nil || !isRotationOf(name, filepath.Base(s.real)) && !isRotationOf(name, filepath.Base(s.base)) {
@@ -291,10 +314,10 @@ func (r *run) generations(s *stream, listing listings) error {
 		if p, ok := r.passed[e.id]; ok && p.why != whyCompressed {
 			continue
 		}
-		older := e.mtime <= s.mtime
+		older := e.mtime <= d.mtime
 		if a, ok := rotationNumber(s.path); ok && !s.lost {
 			if b, ok := rotationNumber(e.path); ok {
-				older = older && e.mtime != s.mtime || b >= a
+				older = older && e.mtime != d.mtime || b >= a
 			}
 		}
 		if older {
@@ -350,11 +373,31 @@ func (r *run) beginMissed(s *stream, e entry) error {
 			}
 		}
 	}
+	if p, ok := src.(plain); ok && r.copyOfCurrent(s, p) {
+		f.Close()
+		return nil
+	}
 	r.log.Info("reading what was rotated away unseen", "file", e.path)
 	b := r.begin(e.path, s.base, s.real)
 	b.head = fingerprintOf(head[:n])
 	if err := r.bind(b, e, f, nil); err != nil {
 		return err
 	}
-	return r.emit(r.batch(b))
+	batch := r.batch(b)
+	if s.head == "" && isCurrent(s) {
+		batch.Gaps = r.gaps(s, gapTruncated) // only a copy can have been made of a file that was emptied in place
+	}
+	return r.emit(batch)
+}
+
+// copyOfCurrent says whether f has the same content as the current file of the log of s, which may not be known yet.
+func (r *run) copyOfCurrent(s *stream, f plain) bool {
+	c, err := openFile(s.base, r.cfg.Symlinks)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	a, errA := f.Stat()
+	b, errB := c.Stat()
+	return errA == nil && errB == nil && sameContent(f, a.Size(), c, b.Size())
 }

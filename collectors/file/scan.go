@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -150,7 +151,7 @@ func (r *run) scan() error {
 			if fi, err := os.Stat(s.path); err == nil && idOf(fi) == e.id {
 				e.path = s.path // another name of the same file
 			} else if isCurrent(s) {
-				r.displaced[s.real] = s
+				r.displace(s)
 			}
 		}
 		r.found(s, e)
@@ -163,15 +164,15 @@ func (r *run) scan() error {
 		current := isCurrent(s) && !s.rotated
 		r.locate(s, listing)
 		if s.rotated && current {
-			r.displaced[s.real] = s
+			r.displace(s)
 		}
 	}
 	// A truncation is seen before its copy is judged, or the copy would be taken for a new file.
 	for _, s := range slices.Clone(r.order) {
-		if !s.lost && !s.packed && s.size < s.offset {
+		if !s.lost && !s.packed && s.size < max(s.offset, int64(len(s.head))) {
 			s.dirty = true
 			s.rewind()
-			r.displaced[s.real] = s
+			r.displace(s)
 			if _, err := r.step(s, false); err != nil {
 				return err
 			}
@@ -181,15 +182,20 @@ func (r *run) scan() error {
 	if err != nil {
 		return err
 	}
+	// Older generations are committed before newer ones: should we be killed between, the newest that is known tells from
+	// where on to look again. The second look is for a copy that was the current file's until that was truncated just now.
+	if err := r.generations(listing); err != nil {
+		return err
+	}
+	// The name of a current file is shorter than those of its older ones: copies are judged after what they are copies of.
+	slices.SortStableFunc(fresh, func(a, b entry) int { return cmp.Compare(len(a.path), len(b.path)) })
 	for _, e := range fresh {
 		if err := r.admit(e); err != nil {
 			return err
 		}
 	}
-	for _, s := range r.displaced {
-		if err := r.generations(s, listing); err != nil {
-			return err
-		}
+	if err := r.generations(listing); err != nil {
+		return err
 	}
 	clear(r.displaced)
 	for id := range r.passed {
@@ -222,6 +228,7 @@ func (r *run) found(s *stream, e entry) {
 		s.quiet, s.dirty = r.now(), true
 	}
 	s.rotated = now
+	r.writtenAndEmptied(s, e)
 	if e.size != s.size || e.mtime != s.mtime {
 		s.dirty = true
 		if e.size < s.size {
