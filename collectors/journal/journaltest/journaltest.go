@@ -79,7 +79,7 @@ func Need(t testing.TB) {
 	t.Helper()
 	if err := missing(); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("%v; `make test` installs it", err)
+			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
@@ -91,7 +91,7 @@ func missing() error {
 	}
 	for _, p := range []string{"unshare", "journalctl"} {
 		if _, err := exec.LookPath(p); err != nil {
-			return fmt.Errorf("needs %s: %w", p, err)
+			return fmt.Errorf("running a systemd-journald for the test: %w; `make test` installs it", err)
 		}
 	}
 	_, err := binaryPath()
@@ -104,7 +104,7 @@ func binaryPath() (string, error) {
 			return p, nil
 		}
 	}
-	return "", errors.New("systemd-journald is not installed (Debian package systemd)")
+	return "", errors.New("systemd-journald is not installed (Debian package systemd); `make test` installs it")
 }
 
 // Start starts a journald and waits until it takes entries. It is stopped when the test ends.
