@@ -205,6 +205,7 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 	if e.logical > 1 && e.tr.lang != langObject || e.tr.lang != langNone && e.tr.lang != langObject || h.stack != "" || multi >= 0 {
 		sr := &j.sr
 		sr.blocks, sr.cur, sr.lang, sr.reversed, sr.prev, sr.suppressed, sr.goDone = sr.blocks[:0], 0, langNone, false, "", -1, false
+		sr.fileIndent = 0
 		switch {
 		case h.stack != "":
 			if k := strings.IndexByte(h.stack, '\n'); k > 0 || h.excType == "" {

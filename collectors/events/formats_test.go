@@ -120,6 +120,7 @@ func TestLines(t *testing.T) {
 		{"access 404", `::1 - bob [02/Jan/2024:16:04:05 +0100] "GET /error HTTP/1.1" 404 0`, "access", at, info, `"GET /error HTTP/1.1" 404`, incident.Record{}},
 		{"epoch", "1704207845.123 ERROR no", "text", milli, fail, "no", incident.Record{}},
 		{"android", "01-02 15:04:05.123  1702  2395 D WindowManager: x", "text", milli, debug, "x", incident.Record{PID: "1702", Thread: "2395", Logger: "WindowManager"}},
+		{"name before the time", "update-alternatives 2024-01-02 15:04:05: link group editor", "text", at, info, "link group editor", incident.Record{Logger: "update-alternatives"}},
 		{"columns", "2024-01-02 15:04:05.123 | ERROR | app.db:run:42 - no", "text", milli, fail, "no", incident.Record{}},
 		{"coloured", "\x1b[31mERROR\x1b[0m no", "text", "", fail, "no", incident.Record{}},
 

@@ -169,6 +169,37 @@ sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) refused
 (Background on this error at: https://sqlalche.me/e/20/e3q8)
 next line
 `, []string{"1-6 error sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) refused", "7-7 info next line"}},
+		{"exception text of several lines", Config{}, `
+Exception in thread "main" java.lang.RuntimeException: first
+second
+	at M.main(M.java:4)
+Caused by: java.lang.IllegalStateException: no
+more of it
+	at M.a(M.java:2)
+	... 1 more
+next
+`, []string{`1-7 error Exception in thread "main" java.lang.RuntimeException: first`, "8-8 info next"}},
+		{"unhandled rejection", Config{}, `
+node:internal/process/promises:389
+      new UnhandledPromiseRejection(reason);
+      ^
+
+UnhandledPromiseRejection: rejected with the reason "#<Object>".
+    at throwUnhandledRejectionsMode (node:internal/process/promises:389:7) {
+  code: 'ERR_UNHANDLED_REJECTION'
+}
+
+Node.js v22.1.0
+`, []string{`1-10 error UnhandledPromiseRejection: rejected with the reason "#<Object>".`}},
+		{"asyncio", Config{}, `
+2024-01-02 15:04:05,123 ERROR asyncio Task exception was never retrieved
+future: <Task finished name='Task-2' coro=<h() done>>
+Traceback (most recent call last):
+  File "/srv/a.py", line 13, in h
+    try: raise ValueError("in task")
+ValueError: in task
+2024-01-02 15:04:05,124 INFO shop next
+`, []string{"1-6 error asyncio Task exception was never retrieved", "7-7 info shop next"}},
 		{"event_start", Config{EventStart: `^(BEGIN|END)`}, `
 stray
 BEGIN 1

@@ -201,7 +201,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 	}
 	if g.ev != nil && j.joins(g.ev, e, p) {
 		if e.h.headed && !(g.ev.twoLine && g.ev.logical == 1) {
-			p.body = e.h.msg
+			p.body = indented(g.ev, e)
 		}
 		g.ev.lastHeaded = e.h.headed
 		g.ev.truncated = g.ev.truncated || e.truncated
@@ -268,7 +268,7 @@ func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)
 			continue
 		}
 		if j.joins(o.ev, e, p) {
-			p.body = e.h.msg
+			p.body = indented(o.ev, e)
 			o.ev.lastHeaded, o.seq = true, j.seq
 			j.takeParts(g, o.ev)
 			j.extend(o, p)
@@ -294,142 +294,6 @@ func (j *Joiner) park(g *group) *group {
 	n.first, g.first = g.first, origin{}
 	j.cur = n
 	return n
-}
-
-// joins says whether a line goes on with the event e; n is the line, read as if it were an event's first.
-func (j *Joiner) joins(e, n *event, p piece) bool {
-	body := p.body
-	if j.start != nil {
-		return !j.start.MatchString(body) && !j.start.MatchString(p.raw)
-	}
-	h := &n.h
-	switch {
-	case h.extra:
-		return e.h.timed && e.h.pid == h.pid
-	case h.whole:
-		return false
-	case h.headed:
-		return j.joinsHeaded(e, n)
-	}
-	b := trimIndent(body)
-	if strings.TrimRight(b, " \t\r") == "" {
-		return true
-	}
-	if e.h.whole {
-		return false
-	}
-	e.begin()
-	indent := len(body) - len(b)
-	if e.tr.lang == langNone && e.severity() < incident.SeverityWarning && strings.HasPrefix(b, `File "`) && frameFamily(b) == langPython {
-		return false // a SyntaxError, which has no line before its File
-	}
-	if e.tr.lang == langRuby && rubyStart(b) {
-		return e.tr.phase == phaseFrames && body != e.body // a cause; the same again is the next crash
-	}
-	if e.tr.step(body) {
-		return true
-	}
-	if strings.HasPrefix(b, "+ Exception Group Traceback") || strings.HasPrefix(b, "Traceback (most recent") && indent > 0 {
-		return j.adopts(e, beginTrace(body))
-	}
-	if indent > e.indent {
-		return true
-	}
-	n.begin()
-	if n.tr.lang == langObject {
-		if !e.h.timed {
-			return false
-		}
-	} else if n.tr.lang != langNone {
-		return j.adopts(e, n.tr)
-	}
-	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
-		return true
-	}
-	if !e.h.timed || e.loose >= maxLoose || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
-		return false
-	}
-	e.loose++
-	return true
-}
-
-// joinsHeaded is joins for a line with a header of its own.
-func (j *Joiner) joinsHeaded(e, n *event) bool {
-	h := &n.h
-	if e.logical == 1 && e.h.timed && !e.h.leveled && h.leveled && !h.timed && julHead(e.h.msg) {
-		e.twoLine, e.begun = true, false
-		e.second(n.body)
-		return true
-	}
-	if !e.lastHeaded || e.h.whole || e.h.timed != h.timed || !sameWriter(&e.h, h) {
-		return false
-	}
-	msg := h.msg
-	if strings.TrimSpace(msg) == "" {
-		e.begin()
-		return e.tr.lang != langNone && e.tr.phase != phaseDone
-	}
-	e.begin()
-	if e.tr.lang == langNone {
-		return e.severity() >= incident.SeverityWarning && frameFamily(msg) != langNone && e.tr.step(msg)
-	}
-	if e.tr.lang == langObject {
-		return false
-	}
-	if e.tr.lang == langAt && e.tr.phase >= phaseSource {
-		return false
-	}
-	if extra := headIndent(n) - headIndent(e); extra > 0 && e.tr.phase == phaseFrames {
-		e.tr.step("  " + msg)
-		return true
-	}
-	return e.tr.step(msg)
-}
-
-// headIndent gives how many blanks stand between an event's header and its message.
-func headIndent(e *event) int {
-	body := e.h.msg
-	if body == "" || e.body == "" {
-		return 0
-	}
-	i := len(e.body) - len(body)
-	n := 0
-	for i > 0 && (e.body[i-1] == ' ' || e.body[i-1] == '\t') {
-		i--
-		n++
-	}
-	return n
-}
-
-// julHead says whether msg is "org.example.Class method", as java.util.logging prints behind the time.
-func julHead(msg string) bool {
-	class, method, ok := strings.Cut(msg, " ")
-	return ok && strings.IndexByte(class, '.') > 0 && method != "" && !strings.ContainsAny(method, " :")
-}
-
-// adopts says whether a trace belongs to the event before it: the line that announces it.
-func (j *Joiner) adopts(e *event, t trace) bool {
-	if e.tr.lang != langNone {
-		return false
-	}
-	switch t.lang {
-	case langPython, langPHP, langRuby:
-		if e.severity() < incident.SeverityWarning {
-			return false
-		}
-	case langAt:
-		if !e.h.headed || e.severity() < incident.SeverityWarning || t.phase != phaseStart {
-			return false
-		}
-	case langGo:
-		if t.phase != phaseFrames { // a panic is an event of its own, a goroutine dump is not
-			return false
-		}
-	default:
-		return false
-	}
-	e.tr = t
-	return true
 }
 
 // lane gives the group of a lane and makes it the current one.

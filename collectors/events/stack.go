@@ -35,6 +35,7 @@ type stackReader struct {
 	prev       string
 	suppressed int // indentation of the Suppressed we are in, -1 where we are in none
 	goDone     bool
+	fileIndent int // indentation of Python's last File line
 }
 
 const maxBlocks = 64
@@ -44,7 +45,9 @@ func (sr *stackReader) add(s string) {
 	b := trimIndent(s)
 	indent := len(s) - len(b)
 	for strings.HasPrefix(b, "| ") || strings.HasPrefix(b, "+ ") { // the margin of an ExceptionGroup
-		b = trimIndent(b[2:])
+		rest := trimIndent(b[2:])
+		indent = len(b) - 2 - len(rest)
+		b = rest
 	}
 	if b == "" {
 		sr.prev = ""
@@ -59,7 +62,13 @@ func (sr *stackReader) add(s string) {
 		if sr.suppressed < 0 {
 			sr.frame(f, b)
 		}
+		if f.File != "" && b[0] == 'F' {
+			sr.fileIndent = indent
+		}
 		return
+	}
+	if sr.lang == langPython && len(sr.blocks[sr.cur].frames) > 0 && indent >= sr.fileIndent && sr.fileIndent > 0 {
+		return // the frame's source
 	}
 	switch {
 	case strings.HasSuffix(b, tracebackLine):
@@ -205,7 +214,8 @@ func (sr *stackReader) head(b string) {
 	}
 	switch {
 	case strings.HasPrefix(b, "panic: "):
-		set(langGo, "panic", strings.TrimSuffix(b[7:], " [recovered]"))
+		text, _, _ := strings.Cut(b[7:], " [recovered")
+		set(langGo, "panic", text)
 		return
 	case strings.HasPrefix(b, "fatal error: "):
 		set(langGo, "fatal error", b[13:])
@@ -227,6 +237,10 @@ func (sr *stackReader) head(b string) {
 			}
 		}
 		set(langRust, "panic", text)
+		return
+	}
+	if strings.HasPrefix(b, "[UnhandledPromiseRejection: ") {
+		set(langAt, "UnhandledPromiseRejection", strings.TrimSuffix(b[28:], "] {"))
 		return
 	}
 	s := b

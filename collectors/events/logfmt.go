@@ -1,0 +1,108 @@
+package events
+
+import "strings"
+
+// keyEnd gives the index of the "=" of the key that s begins with, 0 where s does not begin with key=.
+func keyEnd(s string) int {
+	i := 0
+	for i < len(s) && i < 64 && (isWord(s[i]) || s[i] == '.' || s[i] == '-' || s[i] == '@') {
+		i++
+	}
+	if i > 0 && at(s, i) == '=' {
+		return i
+	}
+	return 0
+}
+
+// readLogfmt reads key=value pairs. A line is taken for logfmt when it begins with a pair and has a level or a message
+// among its fields, or a time and another known field.
+func (r *reader) readLogfmt(s string, h *head) bool {
+	save := *h
+	f := fields{h: h, r: r}
+	pairs, words := 0, 0
+	rest := 0 // where what is not time or level begins
+	for i := 0; i < len(s); {
+		if s[i] == ' ' || s[i] == '\t' {
+			i++
+			continue
+		}
+		k := keyEnd(s[i:])
+		if k == 0 {
+			words++
+			for i < len(s) && s[i] != ' ' {
+				i++
+			}
+			if words > pairs+4 {
+				break
+			}
+			continue
+		}
+		key := s[i : i+k]
+		i += k + 1
+		var v jsonString
+		if at(s, i) == '"' {
+			p := jsonScan{s: s, i: i}
+			var ok bool
+			if v, ok = p.str(); !ok {
+				v = jsonString{raw: s[i+1:]}
+				p.i = len(s)
+			}
+			i = p.i
+		} else {
+			e := i
+			for e < len(s) && s[e] != ' ' && s[e] != '\t' {
+				e++
+			}
+			v.raw = s[i:e]
+			i = e
+		}
+		ro := topRole(key)
+		if key == "at" { // Heroku's router
+			ro = roleLevel
+		}
+		if ro == roleInside || key == "event" || key == "name" || key == "c" || key == "s" {
+			ro = roleNone
+		}
+		switch {
+		case ro == roleNone:
+		case isNumber(v.raw) && ro != roleMessage && ro != roleMessage2 && ro != roleError:
+			f.number(ro, v.raw)
+		default:
+			f.text(ro, v)
+		}
+		if pairs == rest && (ro == roleTime || ro == roleLevel || ro == roleLogger) {
+			rest++
+			h.msg = strings.TrimLeft(s[i:], " ")
+		}
+		pairs++
+	}
+	if pairs == 0 || !(f.sawLv || f.haveMsg && f.known > 1 || f.sawTime && f.known > 1) {
+		*h = save
+		return false
+	}
+	msg := h.msg
+	if !f.haveMsg && f.second == "" {
+		f.haveMsg = true // what stands behind time and level
+		if msg == "" {
+			msg = s
+		}
+	}
+	f.finish(s)
+	if f.second == "" || f.haveMsg {
+		h.msg = msg
+	}
+	h.format, h.headed = FormatLogfmt, true
+	return true
+}
+
+func isNumber(s string) bool {
+	if s == "" || !isDigit(s[0]) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) && s[i] != '.' {
+			return false
+		}
+	}
+	return true
+}
