@@ -188,6 +188,33 @@ func (b *Baselines) Expected(cluster string, window time.Duration, now time.Time
 	return rates[1] * window.Minutes()
 }
 
+// Merge adds what is known of the cluster from to the cluster into and forgets from. Call it for each alias that
+// TakeChanges gives: without the past of what it took in, a merged cluster would look like a storm.
+func (b *Baselines) Merge(from, into string) {
+	f := b.series[from]
+	if f == nil || from == into {
+		return
+	}
+	delete(b.series, from)
+	s := b.get(into, f.first)
+	s.advance(f.now)
+	f.advance(s.now)
+	s.first = min(s.first, f.first)
+	s.judged = -1
+	for k := range s.minutes {
+		s.minutes[k] = sum(s.minutes[k], int64(f.minutes[k]))
+	}
+	for k := range s.spans {
+		s.spans[k] = sum(s.spans[k], int64(f.spans[k]))
+	}
+	if f.fired > s.fired { // one of them is in a storm: so is the sum
+		s.fired, s.firedAt = f.fired, f.firedAt
+	}
+}
+
+// sum is one that stays at the largest number rather than overflow.
+func sum(c uint32, n int64) uint32 { return uint32(min(int64(c)+n, math.MaxUint32)) }
+
 // Len is how many clusters are known.
 func (b *Baselines) Len() int { return len(b.series) }
 
@@ -242,10 +269,10 @@ func (s *series) count(minute int64, n int) {
 		return
 	}
 	s.first = min(s.first, minute)
-	add := func(c *uint32) { *c = uint32(min(uint64(*c)+uint64(n), math.MaxUint32)) }
-	add(&s.spans[minute/spanMinutes%spansKept])
+	k := minute / spanMinutes % spansKept
+	s.spans[k] = sum(s.spans[k], int64(n))
 	if s.now-minute < minutesKept {
-		add(&s.minutes[minute%minutesKept])
+		s.minutes[minute%minutesKept] = sum(s.minutes[minute%minutesKept], int64(n))
 	}
 }
 

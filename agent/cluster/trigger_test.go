@@ -201,6 +201,36 @@ func TestExpected(t *testing.T) {
 	}
 }
 
+func TestMergedBaselines(t *testing.T) {
+	for _, merged := range []bool{true, false} {
+		b := NewBaselines(0)
+		for m := range 24 * 60 {
+			at := noon.Add(time.Duration(m) * time.Minute)
+			b.Observe("lw-old", at, at, 1)
+			b.Observe("lw-young", at, at, 30)
+		}
+		if merged {
+			b.Merge("lw-young", "lw-old")
+			b.Merge("lw-young", "lw-old")
+			b.Merge("lw-old", "lw-old")
+			b.Merge("lw-none", "lw-old")
+			if b.Len() != 1 {
+				t.Errorf("%d series", b.Len())
+			}
+		}
+		alarms := 0
+		for m := 24 * 60; m < 25*60; m++ {
+			at := noon.Add(time.Duration(m) * time.Minute)
+			if _, ok := b.Observe("lw-old", at, at, 31); ok {
+				alarms++
+			}
+		}
+		if merged && alarms > 0 || !merged && alarms == 0 {
+			t.Errorf("merged %v: %d alarms", merged, alarms)
+		}
+	}
+}
+
 func TestBaselinesAreBounded(t *testing.T) {
 	b := NewBaselines(100)
 	for i := range 10_000 {
