@@ -8,29 +8,46 @@ import (
 // Secrets that only their name gives away: password=..., "apiKey": "...", --token .... A regular expression finds the name,
 // the value is read by hand, since where a value ends depends on what it stands in.
 
-// names of things whose value is secret. They must be the end of the whole name: DB_PASSWORD is one, PASSWORD_FILE and
-// max_tokens are not.
-const names = `password|passwd|passwort|passphrase|passcode|pwd|secret|token|credentials?|` +
-	`(?:api|access|secret|private|signing|encryption|auth|account|shared|master|consumer|session|storage|license|service)[ _.-]?key|` +
-	`sharedaccesssignature|access[_-]?key[_-]?id|jwt|otp|pin[_-]?code|connection[_-]?string`
+// names of things whose value is secret, without the signs between their words. They must be the end of the whole name:
+// DB_PASSWORD is one, PASSWORD_FILE and max_tokens are not.
+var (
+	names = []string{
+		"password", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "token", "credential", "credentials",
+		"apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey", "authkey", "accountkey", "sharedkey",
+		"masterkey", "consumerkey", "sessionkey", "storagekey", "licensekey", "servicekey", "accesskeyid",
+		"sharedaccesssignature", "pincode", "connectionstring",
+	}
+	// wholeNames are too short to be the end of any word.
+	wholeNames = []string{"pass", "pw", "jwt", "otp"}
+	noSigns    = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+)
 
-// assignment is a name, then = or : or =>, with quotes that may be escaped.
-var assignment = regexp.MustCompile(`(?i)((?:[\w.-]{0,80}[_.-])?(?:` + names + `|pass|pw)\d{0,3}|[\w.-]{0,80}(?:` + names + `))` +
-	`(\\*["'\x60]?\]?)([ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,8})`)
-
-var assignmentWords = []string{"pass", "pwd", "pw", "secret", "token", "credential", "key", "sharedaccesssignature", "jwt", "otp", "pin", "connection"}
+const maxName = 120
 
 type assignments struct{}
 
+// find looks at each = and :, and back from there for a name. To look for the names first would be to try each at each
+// letter.
 func (assignments) find(v view, add func(from, to int, kind string)) {
-	if !hasWord(v.lower, assignmentWords) {
-		return
-	}
-	for _, m := range assignment.FindAllStringSubmatchIndex(v.text, -1) {
-		name, quote, sep := v.lower[m[2]:m[3]], v.text[m[4]:m[5]], strings.TrimSpace(v.text[m[6]:m[7]])
-		from, to, quoted := value(v.text, m[1])
+	for i := 0; i < len(v.text); i++ {
+		if c := v.text[i]; c != '=' && c != ':' {
+			continue
+		}
+		start, name, quote := nameBefore(v.lower, i)
+		end := i + 1
+		if end < len(v.text) && (v.text[i] == '=' && v.text[end] == '>' || v.text[i] == ':' && v.text[end] == '=') {
+			end++
+		}
+		sep := v.text[i:end]
+		if !secretName(name) {
+			continue
+		}
+		for n := 0; n < 8 && end < len(v.text) && (v.text[end] == ' ' || v.text[end] == '\t'); n++ {
+			end++
+		}
+		from, to, quoted := value(v.text, end)
 		val := v.text[from:to]
-		if from == to || strings.HasPrefix(v.text[m[1]:], "=") || placeholder(val) {
+		if from == to || strings.HasPrefix(v.text[end:], "=") || placeholder(val) {
 			continue
 		}
 		switch {
@@ -40,17 +57,65 @@ func (assignments) find(v view, add func(from, to int, kind string)) {
 				continue // the working directory
 			}
 		case name == "pass" || name == "pw":
-			if sep != "=" && quote == "" || digits(val) {
+			if sep != "=" && !quote || digits(val) {
 				continue // "pass: 12, fail: 3"
 			}
 		case sep == ":":
 			// Prose has colons too: "invalid token: unexpected end". A line of YAML has nothing else on it.
-			if !aloneOnLine(v.text, m[0], to) && !mixed(val) {
+			if !aloneOnLine(v.text, start, to) && !mixed(val) {
 				continue
 			}
 		}
 		add(from, to, kindOf(name))
 	}
+}
+
+// nameBefore gives the name that an = or : at i is about, where it begins, and whether it stands in quotes.
+func nameBefore(lower string, i int) (start int, name string, quoted bool) {
+	end := i
+	for end > 0 && i-end < 8 && (lower[end-1] == ' ' || lower[end-1] == '\t') {
+		end--
+	}
+	for n := 0; n < 8 && end > 0 && strings.IndexByte("\"'`]\\", lower[end-1]) >= 0; n++ {
+		end--
+		quoted = true
+	}
+	start = wordStart(lower, end)
+	// "access key: ..." is a name of two words.
+	if lower[start:end] == "key" && start > 1 && lower[start-1] == ' ' {
+		start = wordStart(lower, start-1)
+	}
+	return start, lower[start:end], quoted
+}
+
+func wordStart(s string, end int) int {
+	start := end
+	for start > 0 && end-start < maxName {
+		if c := s[start-1]; c != '_' && c != '-' && c != '.' && (c > 0x7f || !alnum(rune(c))) {
+			break
+		}
+		start--
+	}
+	return start
+}
+
+func secretName(name string) bool {
+	name = strings.TrimRight(name, "0123456789")
+	for _, w := range wholeNames {
+		if head, ok := strings.CutSuffix(name, w); ok && (head == "" || strings.IndexByte("_-.", head[len(head)-1]) >= 0) {
+			return true
+		}
+	}
+	if name == "" || strings.IndexByte("degnstyl", name[len(name)-1]) < 0 {
+		return false // what none of the names ends with
+	}
+	name = noSigns.Replace(name)
+	for _, w := range names {
+		if strings.HasSuffix(name, w) {
+			return true
+		}
+	}
+	return false
 }
 
 func kindOf(name string) string {

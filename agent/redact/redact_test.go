@@ -367,14 +367,11 @@ func FuzzResolve(f *testing.F) {
 		u := unescaped{text: s}
 		for range 2 {
 			u, _ = u.resolve()
-			last := 0
 			for i := 0; i <= len(u.text); i++ {
 				o := u.origin(i)
 				if o > len(s) {
 					t.Fatalf("offset %d of %q leads to %d of %q", i, u.text, o, s)
 				}
-				_ = last
-				last = o
 			}
 			if u.origin(len(u.text)) != len(s) {
 				t.Fatalf("the end of %q leads to %d of %d", u.text, u.origin(len(u.text)), len(s))

@@ -37,7 +37,7 @@ func ownRules() []finder {
 		pattern{kind: "authorization", words: []string{"bearer"}, re: re(`(?i)\bbearer[ \t]+([A-Za-z0-9._~+/-]{12,}=*)`), check: hasDigit},
 		pattern{kind: "authorization", words: []string{"basic"}, re: re(`(?i)\bbasic[ \t]+([A-Za-z0-9+/]{6,}={0,2})`), check: basicAuth},
 		pattern{kind: "sql-password", words: []string{"identified"}, re: re(`(?i)\bidentified\s+(?:with\s+\S{1,100}\s+)?(?:by|as)\s+(?:password\s+)?\\*(?:'((?:[^'\\\n]|''|\\.){1,400})|"((?:[^"\\\n]|\\.){1,400}))`), check: realValue},
-		pattern{kind: "sql-password", words: []string{"password"}, re: re(`(?i)\bpassword(?:[ \t]+|[ \t]*\([ \t]*)\\*'((?:[^'\\\n]|''|\\.){1,400})'`), check: realValue},
+		pattern{kind: "sql-password", words: []string{"password '", "password('", "password ('", "password  ", "password\t", `password \`}, re: re(`(?i)\bpassword(?:[ \t]+|[ \t]*\([ \t]*)\\*'((?:[^'\\\n]|''|\\.){1,400})'`), check: realValue},
 		headers{},
 		flags{},
 		assignments{},
