@@ -218,13 +218,12 @@ const (
 func (r *run) isCopy(e entry, f *os.File, size int64) copied {
 	name := filepath.Base(e.path)
 	for _, s := range r.order {
-		if s.lost || s.packed || s.head == "" || s.file() == e.id || !isCurrent(s) ||
+		if s.lost || s.packed || s.file() == e.id || !isCurrent(s) ||
 			!isRotationOf(name, filepath.Base(s.base)) && !isRotationOf(name, filepath.Base(s.real)) ||
 			filepath.Dir(s.real) != filepath.Dir(e.path) && filepath.Dir(s.base) != filepath.Dir(e.path) {
 			continue
 		}
-		m, err := compare(f, &s.position)
-		if err != nil || m == matchNot {
+		if m, err := compare(f, &s.position); err != nil || m == matchNot && s.head != "" {
 			continue
 		}
 		src, err := r.source(s)
@@ -235,7 +234,7 @@ func (r *run) isCopy(e entry, f *os.File, size int64) copied {
 		if !ok {
 			continue
 		}
-		if now, err := compare(live, &s.position); err != nil || now != matchFull {
+		if now, err := compare(live, &s.position); err != nil || now != matchFull && s.head != "" {
 			s.dirty = true
 			s.rewind()
 			return copyLater

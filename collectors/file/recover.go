@@ -82,9 +82,7 @@ func (r *run) recover(fresh []entry, listing listings) ([]entry, error) {
 			}
 		}
 	}
-	if r.first {
-		r.findDisplaced()
-	}
+	r.findDisplaced()
 	return slices.DeleteFunc(fresh, func(e entry) bool { return r.byFile[e.id] != nil }), nil
 }
 
@@ -104,11 +102,23 @@ func (r *run) writtenAndEmptied(s *stream, e entry) {
 	}
 }
 
-// findDisplaced notes, after a start, the newest stream of each log but its current file: what came after it, and went,
-// may not have been seen.
+// findDisplaced notes the newest stream of each log that has no current file, and after a start of every log, the current
+// file apart: what came after it, and went, may not have been seen.
 func (r *run) findDisplaced() {
+	current := map[string]bool{}
+	if !r.first {
+		for _, s := range r.order {
+			current[s.real] = current[s.real] || !s.lost && isCurrent(s)
+		}
+	}
+	newest := map[string]*stream{}
 	for _, s := range r.order {
-		if o, ok := r.displaced[s.real]; (s.lost || !isCurrent(s)) && (!ok || s.mtime > o.mtime) {
+		if o := newest[s.real]; !current[s.real] && (s.lost || !isCurrent(s)) && (o == nil || s.mtime > o.mtime) {
+			newest[s.real] = s
+		}
+	}
+	for real, s := range newest {
+		if _, ok := r.displaced[real]; !ok {
 			r.displace(s)
 		}
 	}
