@@ -1,9 +1,6 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Secrets that only their name gives away: password=..., "apiKey": "...", --token .... A regular expression finds the name,
 // the value is read by hand, since where a value ends depends on what it stands in.
@@ -146,17 +143,17 @@ func value(s string, i int) (from, to int, quoted bool) {
 		return i, i, false // taken from elsewhere
 	}
 	to = bare(s, i)
-	if scheme.MatchString(s[i:to]) && to < len(s) && s[to] == ' ' {
+	if scheme().MatchString(s[i:to]) && to < len(s) && s[to] == ' ' {
 		from = to + 1
 		return from, bare(s, from), false
 	}
 	return i, to, false
 }
 
-var scheme = regexp.MustCompile(`(?i)^(?:bearer|basic|token|digest|apikey|negotiate)$`)
+var scheme = lazy(`(?i)^(?:bearer|basic|token|digest|apikey|negotiate)$`)
 
 func skipScheme(s string, from, to int) int {
-	if n := strings.IndexByte(s[from:to], ' '); n > 0 && scheme.MatchString(s[from:from+n]) {
+	if n := strings.IndexByte(s[from:to], ' '); n > 0 && scheme().MatchString(s[from:from+n]) {
 		return from + n + 1
 	}
 	return from
@@ -213,10 +210,10 @@ func bare(s string, i int) int {
 }
 
 // placeholder says that a value is no secret: a word that says there is none, or that another one took it out.
-var placeholderWords = regexp.MustCompile(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n/a|empty|unset|missing|required|invalid|redacted|masked|hidden|filtered|` +
+var placeholderWords = lazy(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n/a|empty|unset|missing|required|invalid|redacted|masked|hidden|filtered|` +
 	`\*+|x{3,}|\.{3,}|-+|<[^<>]*>|\[(?:redacted|filtered|masked|hidden)[^\]]*\]?|\$\{[^}]*\}?|\$\w+|%\w+%|\{\{.*|%[svdq+]+)$`)
 
-func placeholder(s string) bool { return placeholderWords.MatchString(s) }
+func placeholder(s string) bool { return placeholderWords().MatchString(s) }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
@@ -251,10 +248,10 @@ func aloneOnLine(s string, from, to int) bool {
 type flags struct{}
 
 var (
-	longFlag = regexp.MustCompile(`(?i)(?:^|[\s"'\x60\[(,=])--?(?:[\w-]{0,40}-)?(?:password|passwd|passphrase|pass|pwd|secret|token|` +
+	longFlag = lazy(`(?i)(?:^|[\s"'\x60\[(,=])--?(?:[\w-]{0,40}-)?(?:password|passwd|passphrase|pass|pwd|secret|token|` +
 		`api-?key|access-?key|secret-?key|private-?key|auth-?key|requirepass|masterauth)(?:=|[ \t]+|\\*["'],[ \t]*)`)
 	// Short flags mean a password only for these commands.
-	shortFlag = regexp.MustCompile(`(?i)\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mysqlcheck|xtrabackup)\b[^\n|;&]{0,400}?[ \t]-p` +
+	shortFlag = lazy(`(?i)\b(?:(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlimport|mysqlcheck|xtrabackup)\b[^\n|;&]{0,400}?[ \t]-p` +
 		`|sshpass\b[^\n|;&]{0,40}?[ \t]-p[ \t]*` +
 		`|(?:docker|podman|helm|oc|az|cf)\b[^\n|;&]{0,200}?[ \t]login\b[^\n|;&]{0,200}?[ \t]-p[ \t]+` +
 		`|(?:mongo|mongosh|mongodump|mongorestore)\b[^\n|;&]{0,400}?[ \t]-p[ \t]+` +
@@ -264,22 +261,22 @@ var (
 		`|smbclient\b[^\n|;&]{0,200}?[ \t]-U[ \t]*["']?[^\s%"']{1,100}%` +
 		`|[ \t]-pass(?:in|out)?[ \t]+pass:)`)
 	flagWords  = []string{"--", "-p", "-a", "-w", "-u", "%"}
-	proseAfter = regexp.MustCompile(`^(?i:flag|option|is|are|or|and|to|for|from|in|of|argument|parameter|value|was|were|must|can|cannot|not|requires?|with|on|has|should|when)$`)
+	proseAfter = lazy(`^(?i:flag|option|is|are|or|and|to|for|from|in|of|argument|parameter|value|was|were|must|can|cannot|not|requires?|with|on|has|should|when)$`)
 )
 
 func (flags) find(v view, add func(from, to int, kind string)) {
 	if !hasWord(v.lower, flagWords) {
 		return
 	}
-	for _, m := range longFlag.FindAllStringIndex(v.text, -1) {
+	for _, m := range longFlag().FindAllStringIndex(v.text, -1) {
 		from, to, quoted := value(v.text, m[1])
 		val := v.text[from:to]
 		bySpace := strings.TrimRight(v.text[m[0]:m[1]], " \t") != v.text[m[0]:m[1]]
-		if from < to && !placeholder(val) && (quoted || !bySpace || !strings.HasPrefix(val, "-") && !proseAfter.MatchString(val)) {
+		if from < to && !placeholder(val) && (quoted || !bySpace || !strings.HasPrefix(val, "-") && !proseAfter().MatchString(val)) {
 			add(from, to, "password-flag")
 		}
 	}
-	for _, m := range shortFlag.FindAllStringIndex(v.text, -1) {
+	for _, m := range shortFlag().FindAllStringIndex(v.text, -1) {
 		from, to, _ := value(v.text, m[1])
 		if val := v.text[from:to]; from < to && !placeholder(val) && !strings.HasPrefix(val, "-") {
 			add(from, to, "password-flag")
@@ -291,13 +288,13 @@ func (flags) find(v view, add func(from, to int, kind string)) {
 type headers struct{}
 
 var (
-	authHeader   = regexp.MustCompile(`(?i)\b(?:proxy-|www-)?authorization\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
-	cookieHeader = regexp.MustCompile(`(?i)\b(?:set-)?cookies?2?\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
-	cookiePair   = regexp.MustCompile(`[^\s=;,"']{1,100}=\\*"?([^\s;,"'\\]+)`)
-	oneWord      = regexp.MustCompile(`(?i)^(?:bearer|basic|token|apikey|negotiate|ntlm)[ \t]+`)
-	anyScheme    = regexp.MustCompile(`(?i)^[a-z][a-z0-9-]{2,30}[ \t]+`)
-	parameters   = regexp.MustCompile(`^(?:[\w-]+=(?:\\*"[^"\\\n]*\\*"|[^\s,"'\\]+)[ \t]*,?[ \t]*)+`)
-	attribute    = regexp.MustCompile(`(?i)^(?:path|domain|expires|max-age|samesite|version|priority)=`)
+	authHeader   = lazy(`(?i)\b(?:proxy-|www-)?authorization\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
+	cookieHeader = lazy(`(?i)\b(?:set-)?cookies?2?\\*["']?\]?[ \t]{0,8}(?:=>|:|=)[ \t]{0,8}\[?`)
+	cookiePair   = lazy(`[^\s=;,"']{1,100}=\\*"?([^\s;,"'\\]+)`)
+	oneWord      = lazy(`(?i)^(?:bearer|basic|token|apikey|negotiate|ntlm)[ \t]+`)
+	anyScheme    = lazy(`(?i)^[a-z][a-z0-9-]{2,30}[ \t]+`)
+	parameters   = lazy(`^(?:[\w-]+=(?:\\*"[^"\\\n]*\\*"|[^\s,"'\\]+)[ \t]*,?[ \t]*)+`)
+	attribute    = lazy(`(?i)^(?:path|domain|expires|max-age|samesite|version|priority)=`)
 )
 
 // rest gives what a header's value is: up to the quote that ends the text around it, or to the end of the line.
@@ -318,15 +315,15 @@ func rest(s string, i int) (from, to int) {
 
 func (headers) find(v view, add func(from, to int, kind string)) {
 	if strings.Contains(v.lower, "authorization") {
-		for _, m := range authHeader.FindAllStringIndex(v.text, -1) {
+		for _, m := range authHeader().FindAllStringIndex(v.text, -1) {
 			from, to := rest(v.text, m[1])
 			val := v.text[from:to]
-			if n := len(oneWord.FindString(val)); n > 0 {
+			if n := len(oneWord().FindString(val)); n > 0 {
 				from += n
 				to = min(to, bare(v.text, from))
-			} else if n := len(anyScheme.FindString(val)); n > 0 && strings.ContainsRune(val, '=') {
+			} else if n := len(anyScheme().FindString(val)); n > 0 && strings.ContainsRune(val, '=') {
 				from += n // Digest username="...", AWS4-HMAC-SHA256 Credential=...
-				to = from + len(strings.TrimRight(parameters.FindString(v.text[from:min(len(v.text), from+8<<10)]), " \t,"))
+				to = from + len(strings.TrimRight(parameters().FindString(v.text[from:min(len(v.text), from+8<<10)]), " \t,"))
 			} else {
 				to = min(to, bare(v.text, from))
 				if !mixed(v.text[from:to]) {
@@ -339,10 +336,10 @@ func (headers) find(v view, add func(from, to int, kind string)) {
 		}
 	}
 	if strings.Contains(v.lower, "cookie") {
-		for _, m := range cookieHeader.FindAllStringIndex(v.text, -1) {
+		for _, m := range cookieHeader().FindAllStringIndex(v.text, -1) {
 			from, to := rest(v.text, m[1])
-			for _, p := range cookiePair.FindAllStringSubmatchIndex(v.text[from:to], -1) {
-				if !attribute.MatchString(v.text[from+p[0] : from+p[1]]) {
+			for _, p := range cookiePair().FindAllStringSubmatchIndex(v.text[from:to], -1) {
+				if !attribute().MatchString(v.text[from+p[0] : from+p[1]]) {
 					add(from+p[2], from+p[3], "cookie")
 				}
 			}

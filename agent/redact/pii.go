@@ -1,27 +1,24 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // piiRules find what is about people. Phone numbers are not among them: nothing tells one from the numbers that logs are
 // made of.
 func piiRules() []finder {
 	return []finder{
-		pattern{kind: "email", words: []string{"@", "%40"}, re: regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}(?:@|%40)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}`), check: email},
-		pattern{kind: "card", re: regexp.MustCompile(`[2-6][0-9]{3}(?:[0-9]{8,12}|(?: [0-9]{4}){3}|(?:-[0-9]{4}){3}| [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5})`), check: card},
-		pattern{kind: "iban", re: regexp.MustCompile(`[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{10,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)`), check: iban},
+		pattern{kind: "email", words: []string{"@", "%40"}, re: lazy(`[A-Za-z0-9._%+-]{1,64}(?:@|%40)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}`), check: email},
+		pattern{kind: "card", re: lazy(`[2-6][0-9]{3}(?:[0-9]{8,12}|(?: [0-9]{4}){3}|(?:-[0-9]{4}){3}| [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5})`), check: card},
+		pattern{kind: "iban", re: lazy(`[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{10,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)`), check: iban},
 	}
 }
 
 // notTop are ends of names with an @ in them that are no e-mail addresses: systemd's template units, files, packages, and
 // names that only a local network knows, in which user@host is a login.
-var notTop = regexp.MustCompile(`(?i)\.(?:service|socket|slice|target|timer|mount|scope|path|device|swap|png|jpe?g|gif|svg|css|js|mjs|ts|tsx|so|go|py|rb|java|jar|` +
+var notTop = lazy(`(?i)\.(?:service|socket|slice|target|timer|mount|scope|path|device|swap|png|jpe?g|gif|svg|css|js|mjs|ts|tsx|so|go|py|rb|java|jar|` +
 	`tgz|gz|xz|zip|whl|conf|cfg|ini|log|json|ya?ml|lock|md|txt|internal|local|localdomain|lan|cluster|svc|home|corp|intra|consul)$`)
 
 // logins are names before an @ that are accounts of machines.
-var logins = regexp.MustCompile(`^(?:git|root|postgres|mysql|www-data|nobody|ubuntu|debian|ec2-user|centos|admin|deploy|hg|svn)$`)
+var logins = lazy(`^(?:git|root|postgres|mysql|www-data|nobody|ubuntu|debian|ec2-user|centos|admin|deploy|hg|svn)$`)
 
 func email(v view, from, to int) bool {
 	s := v.text[from:to]
@@ -29,7 +26,7 @@ func email(v view, from, to int) bool {
 	if !found {
 		name, _, _ = strings.Cut(s, "%40")
 	}
-	if notTop.MatchString(s) || logins.MatchString(name) {
+	if notTop().MatchString(s) || logins().MatchString(name) {
 		return false
 	}
 	// What stands before the @ of a URL is a login, and not ours to judge.

@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -76,7 +77,7 @@ func New(c Config) (*Redactor, error) {
 	}
 	r := &Redactor{own: ownRules(), vendor: newVendorRules()}
 	for _, re := range patterns {
-		r.own = append(r.own, pattern{kind: "pattern", re: re})
+		r.own = append(r.own, pattern{kind: "pattern", re: func() *regexp.Regexp { return re }})
 	}
 	if c.PII {
 		r.own = append(r.own, piiRules()...)
@@ -243,12 +244,17 @@ func join(s string, found []span) []span {
 	return out
 }
 
+// lazy compiles expr when it is first used. There are hundreds of them, and most logs need a handful.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // pattern is a rule that is a regular expression.
 type pattern struct {
 	kind string
 	// words prefilters: one of them, in small letters, must be in the text. None means always.
 	words []string
-	re    *regexp.Regexp
+	re    func() *regexp.Regexp
 	// check refuses what looks like one and is none. It may be nil.
 	check func(v view, from, to int) bool
 }
@@ -257,7 +263,7 @@ func (p pattern) find(v view, add func(from, to int, kind string)) {
 	if !hasWord(v.lower, p.words) {
 		return
 	}
-	for _, m := range p.re.FindAllStringSubmatchIndex(v.text, -1) {
+	for _, m := range p.re().FindAllStringSubmatchIndex(v.text, -1) {
 		from, to := secretGroup(m)
 		if p.check == nil || p.check(v, from, to) {
 			add(from, to, p.kind)

@@ -70,6 +70,7 @@ func secrets() []planted {
 		{"URL password, escaped slashes", `{"dsn":"amqp:\/\/u:` + w(10) + `@mq\/vhost"}`, "url-password"},
 		{"URL password of letters", "https://ci:" + s("abc", "def") + "@git.example/x.git", "url-password"},
 		{"URL token as user", "cloning https://" + w(30) + "@git.example/x.git", "url-password"},
+		{"URL password with a slash", "postgres://app:" + s("p/", p.word(9)) + "@db1/shop?at=a", "url-password"},
 		{"MySQL DSN", "open app:" + w(9) + "@tcp(db:3306)/shop", "url-password"},
 		{"signed URL", "GET /c/b?sv=2024&sig=" + s(p.of(alphanum, 20), "%3D"), "url-signature"},
 		{"AWS signed URL", "GET /b/k?X-Amz-Signature=" + s(p.of(hexDigits, 64)) + "&x=1", "url-signature"},
@@ -329,6 +330,14 @@ func TestVendorRules(t *testing.T) {
 	for _, r := range file.Rules {
 		if r.Regex != "" && len(r.Keywords) == 0 {
 			t.Errorf("%s has no keywords and is never looked for", r.ID)
+		}
+	}
+}
+
+func TestOwnRulesCompile(t *testing.T) {
+	for _, f := range append(ownRules(), piiRules()...) {
+		if p, ok := f.(pattern); ok && p.re().MatchString("") {
+			t.Errorf("%s matches nothing at all", p.kind)
 		}
 	}
 }

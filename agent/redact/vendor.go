@@ -63,9 +63,7 @@ func readVendorRules() ([]vendorRule, error) {
 		if r.Regex == "" || len(r.Keywords) == 0 || leftOut[r.ID] {
 			continue
 		}
-		v := vendorRule{kind: r.ID, entropy: r.Entropy, group: r.SecretGroup, re: sync.OnceValue(func() *regexp.Regexp {
-			return regexp.MustCompile(r.Regex) // a test compiles them all
-		})}
+		v := vendorRule{kind: r.ID, entropy: r.Entropy, group: r.SecretGroup, re: lazy(r.Regex)} // a test compiles them all
 		for _, k := range r.Keywords {
 			v.keywords = append(v.keywords, strings.ToLower(k))
 		}

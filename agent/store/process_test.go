@@ -51,6 +51,8 @@ func play(role, dir string) error {
 			}
 			fmt.Println(at)
 		}
+	case "fill":
+		return fill(s)
 	case "audit":
 		n, err := strconv.Atoi(os.Getenv("STORE_TEST_N"))
 		if err != nil {
@@ -114,7 +116,7 @@ func child(t *testing.T, role, dir string, env ...string) *exec.Cmd {
 // Whenever the process is killed, the position, the pending lines and all that was counted say the same.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
-	rounds := 25
+	rounds := 15
 	if testing.Short() {
 		rounds = 3
 	}

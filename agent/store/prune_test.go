@@ -167,7 +167,7 @@ func TestPruneForRoom(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	// Far beyond the limit: an Update makes room by itself, and the file never gets larger.
-	for n := range 500 {
+	for n := range 300 {
 		id := fmt.Sprintf("lw-g%d.1", n)
 		if err := errors.Join(
 			s.BeginCall(ctx, Call{ID: id, Incident: id, Prompt: strings.Repeat("p", 30000)}, Budget{}),
