@@ -329,7 +329,7 @@ func TestNothingSecretLeaves(t *testing.T) {
 	inc := pyIncident()
 	long := strings.Repeat("x", DefaultMaxLineBytes-len(secret)/2) + secret
 	inc.Samples = append(inc.Samples, incident.Sample{Record: incident.Record{
-		File: "b.log", FirstLine: 1, Raw: long, Message: secret, ExceptionMessage: secret, Service: secret, Trusted: map[string]string{"_COMM": secret},
+		File: "b.log", FirstLine: 1, Raw: long, Message: secret, Exception: "ValueError", ExceptionMessage: secret, Service: secret, Trusted: map[string]string{"_COMM": secret},
 		Frames: []incident.Frame{{File: secret, Function: secret}},
 	}, Before: []incident.Context{{File: "b.log", Line: 1, Text: secret}}})
 	inc.Template, inc.Service = secret, secret
