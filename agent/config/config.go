@@ -18,6 +18,7 @@ import (
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/model"
 	"github.com/logwright/logwright/agent/notify"
+	"github.com/logwright/logwright/agent/redact"
 	"github.com/logwright/logwright/collectors/events"
 	"github.com/logwright/logwright/collectors/file"
 	"github.com/logwright/logwright/collectors/journal"
@@ -41,7 +42,7 @@ type Config struct {
 	Triggers   Triggers        `yaml:"triggers"`
 	Clustering cluster.Config  `yaml:"clustering"`
 	Model      model.Config    `yaml:"model"`
-	Redact     Redact          `yaml:"redact"`
+	Redact     redact.Config   `yaml:"redact"`
 	Notify     []notify.Config `yaml:"notify"`
 	Limits     Limits          `yaml:"limits"`
 	Retention  Retention       `yaml:"retention"`
@@ -144,7 +145,7 @@ func Default() *Config {
 		Triggers:   Triggers{Severity: incident.SeverityError, Spike: SpikeAuto, ResolveAfter: 24 * time.Hour},
 		Clustering: cluster.Config{MaxClusters: cluster.DefaultMaxClusters},
 		Model:      model.DefaultConfig(),
-		Redact:     Redact{PII: true},
+		Redact:     redact.Config{PII: true},
 		Limits:     Limits{Memory: 64 << 20, Store: 1 << 30, Line: 1 << 20, Event: 256 << 10, Clusters: cluster.DefaultMaxClusters},
 		Retention:  Retention{Incidents: 90 * 24 * time.Hour, Prompts: 30 * 24 * time.Hour},
 	}
