@@ -223,9 +223,6 @@ func (r *run) isCopy(e entry, f *os.File, size int64) copied {
 			filepath.Dir(s.real) != filepath.Dir(e.path) && filepath.Dir(s.base) != filepath.Dir(e.path) {
 			continue
 		}
-		if m, err := compare(f, &s.position); err != nil || m == matchNot && s.head != "" {
-			continue
-		}
 		src, err := r.source(s)
 		if err != nil {
 			return copyLater

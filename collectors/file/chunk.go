@@ -63,6 +63,7 @@ const (
 type chunker struct {
 	maxLine int
 	buf     []byte
+	head    []byte
 	lines   []events.Line
 }
 
@@ -96,7 +97,7 @@ func (c *chunker) read(src io.ReaderAt, p *progress, final bool) (outcome, error
 	}
 	buf = buf[:n]
 	eof := int64(n) < want && !broken
-	if !p.unchanged(buf, look) {
+	if !p.unchanged(buf, look) || start > 0 && !c.sameHead(src, p) {
 		return replaced, nil
 	}
 	if start == 0 && len(p.head) < blockLen && n > len(p.head) {
@@ -144,6 +145,18 @@ func (p *progress) unchanged(buf []byte, look int64) bool {
 		return false
 	}
 	return p.offset > blockLen || p.head.begins(buf)
+}
+
+// sameHead says whether src still begins as it did. Of what can only be read forwards that is certain.
+func (c *chunker) sameHead(src io.ReaderAt, p *progress) bool {
+	if _, ok := src.(*inflated); ok {
+		return true
+	}
+	if c.head == nil {
+		c.head = make([]byte, blockLen)
+	}
+	n, err := src.ReadAt(c.head[:len(p.head)], 0)
+	return err != nil && err != io.EOF || p.head.begins(c.head[:n])
 }
 
 // probe looks for the end of a long unfinished line in what came since the last look. Replaced means that it is worth

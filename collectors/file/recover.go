@@ -90,14 +90,15 @@ func (r *run) recover(fresh []entry, listing listings) ([]entry, error) {
 type displaced struct {
 	*stream
 	mtime int64
+	again bool // look once more with the next scan
 }
 
-func (r *run) displace(s *stream) { r.displaced[s.real] = displaced{s, s.mtime} }
+func (r *run) displace(s *stream) { r.displaced[s.real] = displaced{stream: s, mtime: s.mtime} }
 
-// writtenAndEmptied notes a file that was empty when last seen, is empty, and was written meanwhile: by copytruncate, lines
-// may have come and gone to a copy.
-func (r *run) writtenAndEmptied(s *stream, e entry) {
-	if _, ok := r.displaced[s.real]; !ok && s.head == "" && e.size == 0 && e.mtime != s.mtime {
+// writtenSinceEmpty notes a file that was empty when last seen and was written since: by copytruncate, lines may have come
+// and gone to a copy.
+func (r *run) writtenSinceEmpty(s *stream, e entry) {
+	if _, ok := r.displaced[s.real]; !ok && s.head == "" && e.mtime != s.mtime {
 		r.displace(s)
 	}
 }
@@ -136,7 +137,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 				continue
 			}
 			known := s.head == "" || s.ended && e.mtime == s.mtime
-			r.writtenAndEmptied(s, e)
+			r.writtenSinceEmpty(s, e)
 			ok, _, err := r.try(s, e, known, globbed)
 			if ok || err != nil {
 				return err
@@ -305,17 +306,25 @@ func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
 // no stream knows, and that were written after s. The time of last writing tells, which renaming and the usual compressors
 // keep, and the number in the name where both have one.
 func (r *run) generations(listing listings) error {
-	for _, d := range r.displaced {
-		if err := r.generationsAfter(d, listing); err != nil {
+	for real, d := range r.displaced {
+		again, err := r.generationsAfter(d, listing)
+		if err != nil {
 			return err
 		}
+		d.again = again
+		r.displaced[real] = d
 	}
 	return nil
 }
 
-func (r *run) generationsAfter(d displaced, listing listings) error {
+// generationsAfter is generations for one log; again says that a file was not ready to be judged.
+func (r *run) generationsAfter(d displaced, listing listings) (again bool, err error) {
 	var missed []entry
 	s := d.stream
+	number, numbered := rotationNumber(s.path)
+	if fi, err := os.Lstat(s.path); err != nil || s.lost || idOf(fi) != s.file() {
+		numbered = false // it has no name any more, or one that is not known
+	}
 	for _, e := range listing.siblings(s) {
 		name := filepath.Base(e.path)
 		if r.byFile[e.id] != nil || !isRotationOf(name, filepath.Base(s.real)) && !isRotationOf(name, filepath.Base(s.base)) {
@@ -325,10 +334,8 @@ func (r *run) generationsAfter(d displaced, listing listings) error {
 			continue
 		}
 		older := e.mtime <= d.mtime
-		if a, ok := rotationNumber(s.path); ok && !s.lost {
-			if b, ok := rotationNumber(e.path); ok {
-				older = older && e.mtime != d.mtime || b >= a
-			}
+		if n, ok := rotationNumber(e.path); ok && numbered {
+			older = older && e.mtime != d.mtime || n >= number
 		}
 		if older {
 			continue
@@ -337,11 +344,13 @@ func (r *run) generationsAfter(d displaced, listing listings) error {
 	}
 	slices.SortFunc(missed, func(a, b entry) int { return cmp.Compare(a.mtime, b.mtime) })
 	for _, e := range missed {
-		if err := r.beginMissed(s, e); err != nil {
-			return err
+		ready, err := r.beginMissed(s, e)
+		if err != nil {
+			return false, err
 		}
+		again = again || !ready
 	}
-	return nil
+	return again, nil
 }
 
 // rotationNumber gives the number of "app.log.3" or "app.log.3.gz".
@@ -355,49 +364,62 @@ func rotationNumber(path string) (int, bool) {
 	return n, err == nil
 }
 
-// beginMissed begins a stream for e, an older file of the log of s.
-func (r *run) beginMissed(s *stream, e entry) error {
+// beginMissed begins a stream for e, an older file of the log of s. Ready is false where that can't be said yet: a compressor
+// may still be writing.
+func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
-		return nil //nolint:nilerr // refused, or gone again
+		return true, nil //nolint:nilerr // refused, or gone again
 	}
+	bound := false
+	defer func() {
+		if !bound {
+			f.Close()
+		}
+	}()
 	src, err := open(f)
-	head := make([]byte, sampleLen)
-	n := 0
-	if err == nil {
-		n, err = src.ReadAt(head, 0)
+	if err != nil {
+		return false, nil //nolint:nilerr // not ready
 	}
-	if err != nil && err != io.EOF || binaryReason(e.path, head[:n]) != "" {
-		f.Close()
-		return nil
+	head := make([]byte, sampleLen)
+	n, err := src.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return false, nil
+	}
+	if n == 0 || binaryReason(e.path, head[:n]) != "" {
+		return n > 0, nil
 	}
 	// A copy of what is being read, or was, is nothing new.
 	for _, o := range r.order {
-		if o.real != s.real || o.head == "" || !o.head.begins(head[:n]) {
+		if o.real != s.real || o.head == "" {
 			continue
 		}
-		if src, err := open(f); err == nil {
-			if m, err := compare(src, &o.position); err == nil && (m == matchFull || m == matchShort && o.lost) {
-				f.Close()
-				return nil
-			}
+		again, err := open(f)
+		if err != nil {
+			return false, nil //nolint:nilerr // not ready
+		}
+		switch m, err := compare(again, &o.position); {
+		case err != nil:
+			return false, nil
+		case m == matchFull, m == matchShort && (o.lost || !isCurrent(o)):
+			return true, nil
 		}
 	}
 	if p, ok := src.(plain); ok && r.copyOfCurrent(s, p) {
-		f.Close()
-		return nil
+		return true, nil
 	}
 	r.log.Info("reading what was rotated away unseen", "file", e.path)
 	b := r.begin(e.path, s.base, s.real)
 	b.head = fingerprintOf(head[:n])
+	bound = true
 	if err := r.bind(b, e, f, nil); err != nil {
-		return err
+		return true, err
 	}
 	batch := r.batch(b)
 	if s.head == "" && isCurrent(s) {
 		batch.Gaps = r.gaps(s, gapTruncated) // only a copy can have been made of a file that was emptied in place
 	}
-	return r.emit(batch)
+	return true, r.emit(batch)
 }
 
 // copyOfCurrent says whether f has the same content as the current file of the log of s, which may not be known yet.

@@ -197,7 +197,11 @@ func (r *run) scan() error {
 	if err := r.generations(listing); err != nil {
 		return err
 	}
-	clear(r.displaced)
+	for real, d := range r.displaced {
+		if !d.again || r.streams[d.id] == nil {
+			delete(r.displaced, real)
+		}
+	}
 	for id := range r.passed {
 		if !present[id] {
 			delete(r.passed, id)
@@ -228,7 +232,7 @@ func (r *run) found(s *stream, e entry) {
 		s.quiet, s.dirty = r.now(), true
 	}
 	s.rotated = now
-	r.writtenAndEmptied(s, e)
+	r.writtenSinceEmpty(s, e)
 	if e.size != s.size || e.mtime != s.mtime {
 		s.dirty = true
 		if e.size < s.size {
