@@ -17,7 +17,7 @@ func newCollector(s config.Source, o Options) (collectors.Collector, error) {
 	case config.KindFile:
 		return file.New(*s.File, file.Options{Logger: o.Logger, Now: o.Now})
 	case config.KindJournal:
-		return journal.New(*s.Journal, journal.Options{Logger: o.Logger, Now: o.Now})
+		return journal.New(*s.Journal, journal.Options{Logger: o.Logger, Now: o.Now, Self: journal.FindSelf()})
 	}
 	return nil, fmt.Errorf("unknown kind %q", s.Kind)
 }

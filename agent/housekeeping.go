@@ -43,7 +43,7 @@ func (d *Daemon) keepHouse(ctx context.Context, h *housekeeping) error {
 		do    func(context.Context) error
 	}{
 		{"ending idle events", tick, time.Time{}, func(ctx context.Context) error {
-			return h.g.flushIdle(ctx, h.now().Add(-idleEvent))
+			return h.g.flushIdle(ctx, idleEvent)
 		}},
 		{"watching heartbeats", 5 * time.Second, time.Time{}, h.heartbeats},
 		{"resolving silent incidents", resolving, time.Time{}, h.resolve},

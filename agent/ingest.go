@@ -69,6 +69,9 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 	if readErr != nil {
 		return fmt.Errorf("reading the clusters: %w", readErr)
 	}
+	if clusters == nil {
+		return fmt.Errorf("clustering: %w", err)
+	}
 	if err != nil {
 		// One damaged cluster is no reason to stand still: it is learned anew under the same id.
 		g.log.Error("some clusters could not be restored and are learned anew", "err", err)
@@ -79,7 +82,7 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 		return fmt.Errorf("reading the cursors: %w", err)
 	}
 	for _, s := range streams {
-		if err := g.p.restore(s.Source, s.ID, s.File, s.Position, s.Pending); err != nil {
+		if err := g.p.restore(g.now(), s.Source, s.ID, s.File, s.Position, s.Pending); err != nil {
 			g.log.Error("pending lines were lost", "err", err)
 			gap := incident.Gap{Source: s.Source, File: s.File, At: g.now(), Reason: "the saved state of the joiner was damaged"}
 			if err := g.st.Update(ctx, func(tx *store.Tx) error { return g.gap(tx, gap) }); err != nil {
@@ -129,14 +132,14 @@ func (g *ingest) take(ctx context.Context, source string, b collectors.Batch) er
 	return g.commit(ctx)
 }
 
-// flushIdle ends events that have waited for more lines since before, and commits them.
-func (g *ingest) flushIdle(ctx context.Context, before time.Time) error {
+// flushIdle ends events that have waited for more lines for longer than idle, and commits them.
+func (g *ingest) flushIdle(ctx context.Context, idle time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.broken != nil {
 		return g.broken
 	}
-	g.p.flushIdle(before, &g.step)
+	g.p.flushIdle(g.now(), idle, &g.step)
 	if g.step.empty() {
 		return nil
 	}
@@ -155,6 +158,11 @@ type firing struct {
 // commit writes the step, again and again until it is kept.
 func (g *ingest) commit(ctx context.Context) error {
 	changes := memories(g.p.clusters.TakeChanges())
+	for _, m := range changes {
+		if m.AliasOf != "" {
+			g.baselines.Merge(m.ID, m.AliasOf)
+		}
+	}
 	firings := g.firings()
 	streams := make([]store.Stream, 0, len(g.step.touched))
 	for _, s := range g.step.touched {

@@ -11,6 +11,9 @@ import (
 	"github.com/logwright/logwright/collectors/events"
 )
 
+// patience is how many times longer an unfinished event is waited for where its lines may be on their way.
+const patience = 15
+
 // contextLines is how many lines before an event are kept with a sample of it.
 const contextLines = 5
 
@@ -63,8 +66,9 @@ type stream struct {
 	tail []incident.Context
 	// position is the last committed or about to be committed position.
 	position []byte
-	// readAt is when the last lines were read.
+	// readAt is when the last lines were read; more that others wait right behind them, or may.
 	readAt time.Time
+	more   bool
 }
 
 type sampled struct {
@@ -78,8 +82,8 @@ func newPipeline(cfg pipelineConfig, clusters *cluster.Clusterer) *pipeline {
 	}
 }
 
-// restore puts back a stream as the store kept it.
-func (p *pipeline) restore(source, id, file string, position, pending []byte) error {
+// restore puts back a stream as the store kept it. now is when: the stream's collector has to look at it first.
+func (p *pipeline) restore(now time.Time, source, id, file string, position, pending []byte) error {
 	join, err := events.NewJoiner(p.cfg.joiner(source))
 	if err != nil {
 		return fmt.Errorf("source %s: %w", source, err)
@@ -89,7 +93,9 @@ func (p *pipeline) restore(source, id, file string, position, pending []byte) er
 			return fmt.Errorf("the pending lines of %s (source %s): %w", file, source, err)
 		}
 	}
-	p.streams[streamKey{source, id}] = &stream{source: source, id: id, file: file, join: join, position: position}
+	s := &stream{source: source, id: id, join: join, position: position, readAt: now, more: true}
+	p.name(s, file, "")
+	p.streams[streamKey{source, id}] = s
 	return nil
 }
 
@@ -105,14 +111,17 @@ func (p *pipeline) stream(source string, b *collectors.Batch) (*stream, error) {
 		p.streams[k] = s
 	}
 	if s.units == nil || s.file != b.File {
-		s.file = b.File
-		s.units = map[string]string{}
-		s.service = p.cfg.serviceOf(b.File, "")
-		if s.service == "" {
-			s.service = b.Service
-		}
+		p.name(s, b.File, b.Service)
 	}
 	return s, nil
+}
+
+// name says what a stream is called now. service is for where the file's name gives none.
+func (p *pipeline) name(s *stream, file, service string) {
+	s.file, s.units = file, map[string]string{}
+	if s.service = p.cfg.serviceOf(file, ""); s.service == "" {
+		s.service = service
+	}
 }
 
 // take runs the lines of one batch through joiner and clusterer, into st.
@@ -121,7 +130,7 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	if err != nil {
 		return err
 	}
-	s.readAt = b.ReadAt
+	s.readAt, s.more = b.ReadAt, b.More
 	s.join.SetReference(b.ReadAt)
 	for _, g := range b.Gaps {
 		g.Source = source
@@ -145,10 +154,16 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	return nil
 }
 
-// flushIdle ends the pending events of every stream that has read nothing since before, into st.
-func (p *pipeline) flushIdle(before time.Time, st *step) {
+// flushIdle ends the pending events of every stream that has read nothing for longer than idle, into st. Where more lines are
+// known to come, or the collector has not come to the stream yet after a start, it waits for much longer: an event cut
+// in two would be counted as two.
+func (p *pipeline) flushIdle(now time.Time, idle time.Duration, st *step) {
 	for _, s := range p.streams {
-		if s.units != nil && s.readAt.Before(before) && s.join.Pending() {
+		wait := idle
+		if s.more {
+			wait *= patience
+		}
+		if now.Sub(s.readAt) > wait && s.join.Pending() {
 			s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, st) })
 			st.touch(s)
 		}

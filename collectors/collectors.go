@@ -40,6 +40,9 @@ type Batch struct {
 	Lines []events.Line
 	// Position is committed with the lines. Nil together with Ended forgets the stream.
 	Position []byte
+	// More says that the collector knows of more lines of the stream that come right away: an event that waits for its next
+	// line must not be ended because time passes.
+	More bool
 	// Ended says that no more lines will ever come of this stream: what is pending is to be flushed.
 	Ended bool
 	// Gaps are stretches that may have been missed just before these lines.

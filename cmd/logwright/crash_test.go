@@ -295,7 +295,7 @@ func (c *crash) settle(want int) (map[int]int64, int64) {
 		if n := len(per); n != last {
 			last, since = n, time.Now()
 		}
-		quiet := 30 * time.Second
+		quiet := 45 * time.Second // an unfinished event is waited for after a start
 		if last >= want {
 			quiet = 6 * time.Second // long enough for a double to show
 		}

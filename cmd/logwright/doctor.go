@@ -108,7 +108,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	for i := range cfg.Sources {
 		out = append(out, sourceFinding(&cfg.Sources[i]))
 	}
-	out = append(out, stateFinding(ctx, cfg.State), redactFinding(cfg.Redact), modelFinding(cfg))
+	out = append(out, stateFinding(ctx, cfg.State), redactFinding(redact.Config(cfg.Redact)), modelFinding(cfg))
 	for _, n := range cfg.Model.Notices() {
 		out = append(out, finding{"model", statusWarning, n, ""})
 	}

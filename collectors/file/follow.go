@@ -240,7 +240,7 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 		return true, nil // within a cut line or a hole: the position goes with what follows
 	}
 	b := r.batch(s)
-	b.Lines = r.ch.lines
+	b.Lines, b.More = r.ch.lines, out == more
 	return true, r.emit(b)
 }
 
