@@ -85,7 +85,7 @@ func (w *writer) synchronous(ctx context.Context, full bool) error {
 	if full {
 		level = "FULL"
 	}
-	if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous="+level); err != nil {
+	if _, err := w.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous="+level); err != nil {
 		return err
 	}
 	w.full = full

@@ -73,6 +73,13 @@ func byAge(now time.Time, r Retention) []drop {
 		out = append(out,
 			drop{"incidents", fmt.Sprintf(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state IN `+finished+` AND updated_at < %d ORDER BY num LIMIT %d)`,
 				before, pruneStep), func(p *Pruned) *int64 { return &p.Incidents }},
+			// A cluster that nobody saw for so long, and that no incident is about, is only a row. (Those that are merged with
+			// others stay; there are few.)
+			drop{"clusters", fmt.Sprintf(`DELETE FROM clusters WHERE num IN (SELECT num FROM clusters c WHERE last_seen < %d AND root = id
+				AND id NOT IN (SELECT cluster FROM incident_clusters) AND NOT EXISTS (SELECT 1 FROM clusters o WHERE o.root = c.id AND o.num <> c.num) LIMIT %d)`, before, pruneStep),
+				func(p *Pruned) *int64 { return &p.Clusters }},
+			drop{"samples of clusters that are gone", step(`DELETE FROM samples WHERE num IN (SELECT num FROM samples WHERE incident IS NULL AND cluster NOT IN (SELECT id FROM clusters) LIMIT %d)`),
+				func(p *Pruned) *int64 { return &p.Samples }},
 			drop{"gaps", fmt.Sprintf(`DELETE FROM gaps WHERE num IN (SELECT num FROM gaps WHERE at < %d ORDER BY num LIMIT %d)`, before, pruneStep),
 				func(p *Pruned) *int64 { return &p.Gaps }},
 		)

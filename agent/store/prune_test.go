@@ -31,6 +31,7 @@ func TestPruneByAge(t *testing.T) {
 				tx.OpenIncident(open), tx.OpenIncident(over),
 				tx.AddSample(incident.Sample{Cluster: open.Clusters[0]}), tx.AddSample(incident.Sample{Cluster: over.Clusters[0]}),
 				tx.SetState(over.ID, incident.StateResolved, "test", ""), tx.AddGap(gap),
+				tx.AddCounts(Counts{Cluster: "lw-quiet" + suffix, Events: 1, Last: clock.at}), tx.AddSample(incident.Sample{Cluster: "lw-quiet" + suffix}),
 				tx.AddCounts(Counts{Cluster: open.Clusters[0], Minutes: []Minute{{clock.at.Unix() / 60, 1}}}),
 				tx.Enqueue(incident.Event{ID: "sent" + suffix, At: clock.at, Incident: &over}, "out"),
 				tx.Enqueue(incident.Event{ID: "unsent" + suffix, At: clock.at, Incident: &open}, "out"),
@@ -52,11 +53,11 @@ func TestPruneByAge(t *testing.T) {
 	fill("new")
 	// Nothing is past its time.
 	p, err := s.Prune(ctx, clock.at, Retention{Incidents: 90 * day, Prompts: 60 * day, Minutes: 60 * day})
-	if err != nil || p.Incidents+p.Prompts+p.Samples+p.Gaps+p.Minutes != 0 {
+	if err != nil || p.Incidents+p.Prompts+p.Samples+p.Gaps+p.Minutes+p.Clusters != 0 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	p, err = s.Prune(ctx, clock.at, Retention{Incidents: 30 * day, Prompts: 30 * day})
-	if err != nil || p.Incidents != 1 || p.Prompts != 1 || p.Gaps != 1 || p.Minutes != 1 {
+	if err != nil || p.Incidents != 1 || p.Prompts != 1 || p.Gaps != 1 || p.Minutes != 1 || p.Clusters != 1 || p.Samples != 1 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	is, err := s.Incidents(ctx, Filter{})
@@ -84,7 +85,7 @@ func TestPruneByAge(t *testing.T) {
 	if r, err := s.VerifyAudit(ctx); err != nil || !r.OK() || r.Entries != 6 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for table, want := range map[string]int{"samples": 3, "deliveries": 3, "incident_clusters": 3, "gaps": 1, "minutes": 1, "events": 3} {
+	for table, want := range map[string]int{"samples": 4, "deliveries": 3, "incident_clusters": 3, "gaps": 1, "minutes": 1, "events": 3} {
 		var n int
 		if err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != want {
 			t.Errorf("%d in %s, want %d, %v", n, table, want, err)

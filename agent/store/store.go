@@ -240,10 +240,11 @@ func (s *Store) retryBusy(ctx context.Context, f func() error) error {
 	}
 }
 
-// begin begins a transaction that writes.
+// begin begins a transaction that writes. The statement itself runs without ctx: the driver may report a cancelled one as
+// failed that has begun all the same, and nobody would end that transaction.
 func (s *Store) begin(ctx context.Context, w *writer) error {
 	return s.retryBusy(ctx, func() error {
-		_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		_, err := w.conn.ExecContext(context.WithoutCancel(ctx), "BEGIN IMMEDIATE")
 		return err
 	})
 }

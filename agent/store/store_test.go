@@ -192,6 +192,27 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 	})
 }
 
+// Wherever within an Update its context ends, the next one works.
+func TestCancelledUpdates(t *testing.T) {
+	s := open(t)
+	kept := 0
+	for n := range 300 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		err := s.update(ctx, n%2 == 0, func(tx *Tx) error { return tx.AddCounts(Counts{Cluster: "lw-a", Events: 1}) })
+		switch {
+		case err == nil:
+			kept++
+		case !errors.Is(err, context.Canceled):
+			t.Fatal(err)
+		}
+	}
+	update(t, s, func(tx *Tx) error { return tx.AddCounts(Counts{Cluster: "lw-a", Events: 1}) })
+	if c, err := s.Cluster(t.Context(), "lw-a"); err != nil || c.Events != int64(kept+1) {
+		t.Errorf("%d Updates said that they were kept, %d are: %v", kept+1, c.Events, err)
+	}
+}
+
 func TestCountsAndAliases(t *testing.T) {
 	s := open(t)
 	ctx := t.Context()

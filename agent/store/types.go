@@ -183,7 +183,8 @@ type Filter struct {
 
 // Retention is how long things are kept. Zero keeps for good, but for Minutes.
 type Retention struct {
-	// Incidents counts from the last change of a resolved or ignored incident.
+	// Incidents counts from the last change of a resolved or ignored incident. Gaps, and clusters that had no incident, go
+	// after the same time.
 	Incidents time.Duration
 	// Prompts counts from the call: prompt and answer texts are dropped, the ledger of cost stays.
 	Prompts time.Duration
@@ -193,7 +194,7 @@ type Retention struct {
 
 // Pruned says what Prune dropped.
 type Pruned struct {
-	Incidents, Prompts, Samples, Events, Gaps, Minutes int64
+	Incidents, Prompts, Samples, Events, Gaps, Minutes, Clusters int64
 	// Bytes is the size in use afterwards, Limit Options.MaxBytes (0 is none).
 	Bytes, Limit int64
 }
