@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/logwright/logwright/agent/incident"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -49,6 +51,9 @@ func TestBad(t *testing.T) {
 			got := err.Error() + "\n"
 			if strings.Contains(got, "hush") || strings.Contains(got, "SECRET") {
 				t.Errorf("a secret is in a message:\n%s", got)
+			}
+			if incident.Printable(got) != got {
+				t.Errorf("not printable: %q", got)
 			}
 			golden := strings.TrimSuffix(f, ".yaml") + ".golden"
 			if *update {
