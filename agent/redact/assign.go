@@ -57,6 +57,8 @@ func (assignments) find(v view, add func(from, to int, kind string)) {
 			if sep != "=" && !quote || digits(val) {
 				continue // "pass: 12, fail: 3"
 			}
+		case strings.HasSuffix(name, "token") && object().MatchString(val):
+			continue // Android's token=Token{9f4ef63 ...}: an object, by its class and address
 		case sep == ":":
 			// Prose has colons too: "invalid token: unexpected end". A line of YAML has nothing else on it.
 			if !aloneOnLine(v.text, start, to) && !mixed(val) {
@@ -214,6 +216,8 @@ var placeholderWords = lazy(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n
 	`\*+|x{3,}|\.{3,}|-+|<[^<>]*>|\[(?:redacted|filtered|masked|hidden)[^\]]*\]?|\$\{[^}]*\}?|\$\w+|%\w+%|\{\{.*|%[svdq+]+)$`)
 
 func placeholder(s string) bool { return placeholderWords().MatchString(s) }
+
+var object = lazy(`^[A-Z][A-Za-z.]*Token[A-Za-z]*[{@]|^Token[{@]`)
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 

@@ -12,7 +12,7 @@ func ownRules() []finder {
 		privateKeys{},
 		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/?#:@"'<>]{0,200}:([^\s/?#"'<>]{1,400})@`), check: realValue},
 		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/?#:@"'<>]{0,200}:([^\s/?#"'<>@]{0,200}[/?#][^\s"'<>@]{0,200})@`), check: notPort},
-		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://([A-Za-z0-9_%.~-]{20,400})@`)},
+		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://([A-Za-z0-9_%.~-]{20,400})@`), check: hasDigit},
 		pattern{kind: "url-password", words: []string{"@tcp(", "@unix(", "@udp("}, re: lazy(`[\w.-]{1,100}:([^\s@/"']{1,200})@(?:tcp|unix|udp)\(`), check: realValue},
 		pattern{kind: "url-signature", words: []string{"sig"}, re: lazy(`(?i)[?&](?:sig|signature|x-amz-signature|x-goog-signature)=([^\s&"'<>]{8,})`)},
 		pattern{kind: "aws-session", words: []string{"x-amz-"}, re: lazy(`(?i)[?&]x-amz-(?:security-token|credential)=([^\s&"'<>]{8,})`)},
