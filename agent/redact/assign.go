@@ -217,7 +217,7 @@ var placeholderWords = lazy(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n
 
 func placeholder(s string) bool { return placeholderWords().MatchString(s) }
 
-var object = lazy(`^[A-Z][A-Za-z.]*Token[A-Za-z]*[{@]|^Token[{@]`)
+var object = lazy(`^[A-Z][A-Za-z.]*Token[A-Za-z]*[{@]|^Token[{@]|^[a-z][a-z0-9.]*\.[A-Z]\w*@[0-9a-f]+`)
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 

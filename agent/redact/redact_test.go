@@ -208,7 +208,7 @@ func TestSecretsAreTakenOut(t *testing.T) {
 // What a diagnosis lives on.
 var kept = []string{
 	"app wtoken = AppWindowToken{9f4ef63 token=Token{a64f992 ActivityRecord{de9231d u0 x}}}", "Connecting to driver: spark://CoarseGrainedScheduler@10.10.34.11:48069",
-	"commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke it",
+	"Bad activity token: android.os.BinderProxy@2bd79ce", "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 broke it",
 	"image sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 not found",
 	"container 4f66ad9a0b2e1b8c3d5f7a9b0c2d4e6f8a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d exited",
 	"request_id=550e8400-e29b-41d4-a716-446655440000 trace_id=4bf92f3577b34da6a3ce929d0e0e4736",
