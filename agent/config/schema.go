@@ -127,7 +127,10 @@ func (d *decoder) unknownHint(path, key string, known []string) string {
 		}
 		return fmt.Sprintf("%s belongs below %s; check the indentation", key, strings.Join(elsewhere, " or "))
 	}
-	return "known here: " + strings.Join(known, ", ")
+	now := slices.DeleteFunc(slices.Clone(known), func(k string) bool {
+		return rootLater[k] != "" || serviceLater[k] != "" // the next error, not the answer to this one
+	})
+	return "known here: " + strings.Join(now, ", ")
 }
 
 // schemaKey is one key of the file.
