@@ -218,7 +218,7 @@ const (
 func (r *run) isCopy(e entry, f *os.File, size int64) copied {
 	name := filepath.Base(e.path)
 	for _, s := range r.order {
-		if s.lost || s.packed || s.file() == e.id || !isCurrent(s) ||
+		if s.lost || s.packed || s.file() == e.id ||
 			!isRotationOf(name, filepath.Base(s.base)) && !isRotationOf(name, filepath.Base(s.real)) ||
 			filepath.Dir(s.real) != filepath.Dir(e.path) && filepath.Dir(s.base) != filepath.Dir(e.path) {
 			continue

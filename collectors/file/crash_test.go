@@ -14,7 +14,7 @@ import (
 // rename every line must have come exactly once; by copytruncate every line that survived exactly once, and each that did
 // not must be covered by a gap. The seed of a failure is in the test's name.
 func TestCrashes(t *testing.T) {
-	seeds := 150
+	seeds := 100
 	if testing.Short() {
 		seeds = 30
 	}

@@ -109,12 +109,12 @@ func (r *run) findDisplaced() {
 	current := map[string]bool{}
 	if !r.first {
 		for _, s := range r.order {
-			current[s.real] = current[s.real] || !s.lost && isCurrent(s)
+			current[s.real] = current[s.real] || !s.rotated
 		}
 	}
 	newest := map[string]*stream{}
 	for _, s := range r.order {
-		if o := newest[s.real]; !current[s.real] && (s.lost || !isCurrent(s)) && (o == nil || s.mtime > o.mtime) {
+		if o := newest[s.real]; !current[s.real] && s.rotated && (o == nil || s.mtime > o.mtime) {
 			newest[s.real] = s
 		}
 	}
@@ -401,7 +401,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		switch m, err := compare(again, &o.position); {
 		case err != nil:
 			return false, nil
-		case m == matchFull, m == matchShort && (o.lost || !isCurrent(o)):
+		case m == matchFull, m == matchShort && o.rotated:
 			return true, nil
 		}
 	}
@@ -416,7 +416,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		return true, err
 	}
 	batch := r.batch(b)
-	if s.head == "" && isCurrent(s) {
+	if s.head == "" && !s.rotated {
 		batch.Gaps = r.gaps(s, gapTruncated) // only a copy can have been made of a file that was emptied in place
 	}
 	return true, r.emit(batch)

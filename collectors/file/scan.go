@@ -150,7 +150,7 @@ func (r *run) scan() error {
 		if s.path != e.path {
 			if fi, err := os.Stat(s.path); err == nil && idOf(fi) == e.id {
 				e.path = s.path // another name of the same file
-			} else if isCurrent(s) {
+			} else if !s.rotated {
 				r.displace(s)
 			}
 		}
@@ -161,7 +161,7 @@ func (r *run) scan() error {
 		if s.seen == r.scans || s.lost {
 			continue
 		}
-		current := isCurrent(s) && !s.rotated
+		current := !s.rotated
 		r.locate(s, listing)
 		if s.rotated && current {
 			r.displace(s)
