@@ -154,7 +154,7 @@ type namedCollector struct {
 // build makes the parts of cfg without touching what runs.
 func (d *Daemon) build(cfg *config.Config) (*parts, error) {
 	p := &parts{cfg: cfg, notifiers: map[string]Notifier{}, beats: map[string]time.Duration{}}
-	redactor, err := redact.New(redact.Config(cfg.Redact))
+	redactor, err := redact.New(cfg.Redact)
 	if err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}

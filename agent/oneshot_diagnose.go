@@ -92,7 +92,7 @@ func apply(inc *incident.Incident, r diagnose.Result) {
 
 // diagnoser makes the diagnoser of the configuration.
 func (o *OneShot) diagnoser(a Asking) (*diagnose.Diagnoser, error) {
-	redactor, err := redact.New(redact.Config(o.Config.Redact))
+	redactor, err := redact.New(o.Config.Redact)
 	if err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}

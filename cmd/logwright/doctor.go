@@ -105,10 +105,13 @@ func (a *app) examine(ctx context.Context) []finding {
 	for _, w := range cfg.Warnings {
 		out = append(out, finding{"configuration", statusWarning, fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.Message), w.Hint})
 	}
+	for _, w := range cfg.DeadGlobs(os.DirFS("/")) {
+		out = append(out, finding{"configuration", statusWarning, fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.Message), w.Hint})
+	}
 	for i := range cfg.Sources {
 		out = append(out, sourceFinding(&cfg.Sources[i]))
 	}
-	out = append(out, stateFinding(ctx, cfg.State), redactFinding(redact.Config(cfg.Redact)), modelFinding(cfg))
+	out = append(out, stateFinding(ctx, cfg.State), redactFinding(cfg.Redact), modelFinding(cfg))
 	for _, n := range cfg.Model.Notices() {
 		out = append(out, finding{"model", statusWarning, n, ""})
 	}
