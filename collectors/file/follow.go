@@ -366,6 +366,17 @@ func (r *run) broken(s *stream, err error) error {
 // truncated ends s, whose file has other content now, and begins what it has.
 func (r *run) truncated(s *stream) error {
 	now := r.now()
+	if s.rotated {
+		// Its name says that it is an older file: an inode that was used again, or what was truncated before it was
+		// renamed. It is to be judged as a file that was never seen.
+		r.shut(s)
+		delete(r.byFile, s.file())
+		s.lost, s.dirty, s.quiet = true, false, now
+		s.rewind()
+		r.displace(s)
+		r.rescan = true
+		return nil
+	}
 	n := r.begin(s.path, s.base, s.real)
 	if !sameLog(s.path, s.real) && s.path != s.base {
 		n.base, n.real = s.path, s.path // an inode that was used again for another log

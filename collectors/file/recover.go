@@ -90,10 +90,15 @@ func (r *run) recover(fresh []entry, listing listings) ([]entry, error) {
 type displaced struct {
 	*stream
 	mtime int64
+	empty bool // it had no content then: what is in older files is older than it
 	again bool // look once more with the next scan
 }
 
-func (r *run) displace(s *stream) { r.displaced[s.real] = displaced{stream: s, mtime: s.mtime} }
+func (r *run) displace(s *stream) {
+	if d := r.displaced[s.real]; !d.empty {
+		r.displaced[s.real] = displaced{stream: s, mtime: s.mtime, empty: s.head == ""}
+	}
+}
 
 // writtenSinceEmpty notes a file that was empty when last seen and was written since: by copytruncate, lines may have come
 // and gone to a copy.
@@ -322,7 +327,7 @@ func (r *run) generationsAfter(d displaced, listing listings) (again bool, err e
 	var missed []entry
 	s := d.stream
 	number, numbered := rotationNumber(s.path)
-	if fi, err := os.Lstat(s.path); err != nil || s.lost || idOf(fi) != s.file() {
+	if fi, err := os.Lstat(s.path); err != nil || s.lost || d.empty || idOf(fi) != s.file() {
 		numbered = false // it has no name any more, or one that is not known
 	}
 	for _, e := range listing.siblings(s) {
