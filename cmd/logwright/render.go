@@ -59,6 +59,11 @@ func (p *page) labelled(label, text string) {
 	}
 }
 
+// verbatim writes a line of a log as it stood: not wrapped, so that it can be searched for.
+func (p *page) verbatim(label, where, text string) {
+	p.line("   %-9s%s  %s", label, where, clip(incident.PrintableLine(text), 240))
+}
+
 // renderReport writes what a one-shot diagnosis found.
 func (a *app) renderReport(cfg *config.Config, files []string, r *agent.Report, most int, took time.Duration) error {
 	p := newPage(a.out)
@@ -146,7 +151,7 @@ func (p *page) evidence(i *incident.Incident, d *incident.Diagnosis) {
 	if len(d.Evidence) == 0 {
 		if len(i.Samples) > 0 {
 			r := &i.Samples[0].Record
-			p.labelled("Line", where(r.File, r.FirstLine)+"  "+clip(incident.PrintableLine(firstLine(r.Raw)), 200))
+			p.verbatim("Line", where(r.File, r.FirstLine), firstLine(r.Raw))
 		}
 		return
 	}
@@ -156,7 +161,7 @@ func (p *page) evidence(i *incident.Incident, d *incident.Diagnosis) {
 			p.labelled("", fmt.Sprintf("and %d more", len(d.Evidence)-shown))
 			break
 		}
-		p.labelled(ifFirst(n, "Evidence"), where(e.Source, e.Line)+"  "+clip(incident.PrintableLine(e.Quote), 200))
+		p.verbatim(ifFirst(n, "Evidence"), where(e.Source, e.Line), e.Quote)
 	}
 }
 
