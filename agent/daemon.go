@@ -368,8 +368,18 @@ func (d *Daemon) askModel(ctx context.Context, dg *diagnosing, w waker) error {
 	}
 }
 
-// tell delivers what is due.
+// lastRound is how long a daemon that is being stopped still tries to deliver what it knows.
+const lastRound = 5 * time.Second
+
+// tell delivers what is due, and once more when it is stopped.
 func (d *Daemon) tell(ctx context.Context, t *telling, w waker) error {
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRound)
+		defer cancel()
+		if _, err := t.round(last); err != nil {
+			d.o.Logger.Warn("not all was told before the stop; the next start goes on with it", "err", err)
+		}
+	}()
 	for {
 		if !sleep(ctx, gather) {
 			return nil

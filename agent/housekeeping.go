@@ -45,6 +45,8 @@ func (d *Daemon) keepHouse(ctx context.Context, h *housekeeping) error {
 		{"ending idle events", tick, time.Time{}, func(ctx context.Context) error {
 			return h.g.flushIdle(ctx, idleEvent)
 		}},
+		// A person's command is another process: nobody wakes the workers for it.
+		{"looking for what others changed", 5 * time.Second, time.Time{}, func(context.Context) error { h.told(); return nil }},
 		{"watching heartbeats", 5 * time.Second, time.Time{}, h.heartbeats},
 		{"resolving silent incidents", resolving, time.Time{}, h.resolve},
 		{"dropping what is old", pruning, h.now().Add(pruning), h.prune},
