@@ -53,7 +53,7 @@ type run struct {
 	passed  map[fileID]passed // files that are not read, and why
 	told    map[string]string // what was said of a path
 	opened  int
-	// displaced are the streams that were current files until now, by the real path of their log.
+	// displaced are the streams that were current files until now, by id.
 	displaced map[string]displaced
 
 	knew   *patterns // of the run that left the cursor
@@ -212,6 +212,7 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 		}
 		return false, nil
 	}
+	wrote := s.mtime
 	if s.f != nil {
 		if fi, err := s.f.Stat(); err == nil {
 			s.size, s.mtime = fi.Size(), fi.ModTime().UnixNano()
@@ -228,6 +229,7 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 		if s.packed {
 			return false, r.broken(s, errors.New("the decompressed content is not what was read before"))
 		}
+		s.mtime = wrote // of the content that is no more
 		return true, r.truncated(s)
 	case atEnd:
 		s.dirty = false
@@ -366,6 +368,7 @@ func (r *run) broken(s *stream, err error) error {
 // truncated ends s, whose file has other content now, and begins what it has.
 func (r *run) truncated(s *stream) error {
 	now := r.now()
+	reused := bornAfter(s.path, s.mtime)
 	if s.rotated {
 		// Its name says that it is an older file: an inode that was used again, or what was truncated before it was
 		// renamed. It is to be judged as a file that was never seen.
@@ -399,7 +402,7 @@ func (r *run) truncated(s *stream) error {
 		return err
 	}
 	r.rescan = true // the copy, if there is one, is searched with the next scan
-	if s.ended || s.head == "" {
+	if s.ended || s.head == "" || reused {
 		return nil
 	}
 	return r.gap(s, gapTruncated)

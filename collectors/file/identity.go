@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // blockLen is how many bytes at the beginning, and before the offset, identify content.
@@ -100,4 +102,14 @@ func sameContent(a io.ReaderAt, aSize int64, b io.ReaderAt, bSize int64) bool {
 	}
 	n := min(size, blockLen)
 	return equal(n, 0) && equal(n, size-n)
+}
+
+// bornAfter says whether the file at path was made after t, Unix nanoseconds, where the file system tells. The same inode
+// number then is not the same file.
+func bornAfter(path string, t int64) bool {
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_BTIME, &st) != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return false
+	}
+	return st.Btime.Sec*1e9+int64(st.Btime.Nsec) > t
 }

@@ -126,10 +126,13 @@ func (f *inflated) fill(n int) {
 	}
 }
 
+// holeLen is how many NUL bytes in a row are taken for a hole.
+const holeLen = 64
+
 // binaryName are logs that are no text, by name; Stem takes their rotation suffix off.
 var binaryName = map[string]bool{"wtmp": true, "btmp": true, "utmp": true, "lastlog": true, "faillog": true, "tallylog": true}
 
-// binaryReason says why a file with this beginning is not text, "" where it may be. NUL bytes at the beginning are a hole, which
+// binaryReason says why a file with this beginning is not text, "" where it may be. Many NUL bytes in a row are a hole, which
 // copytruncate leaves, not a sign.
 func binaryReason(path string, head []byte) string {
 	name := filepath.Base(path)
@@ -145,17 +148,26 @@ func binaryReason(path string, head []byte) string {
 	if encodingOf(head) != encodingBytes {
 		return ""
 	}
-	text := head[leadingZeros(head):]
-	odd, newlines := 0, 0
-	for _, b := range text {
-		switch {
+	size, odd, newlines := 0, 0, 0
+	for len(head) > 0 {
+		if z := leadingZeros(head); z > 0 {
+			if z < holeLen {
+				size += z
+				odd += z
+			}
+			head = head[z:]
+			continue
+		}
+		switch b := head[0]; {
 		case b == '\n':
 			newlines++
 		case b < ' ' && b != '\t' && b != '\r' && b != 0x1b && b != '\b' && b != '\f' && b != '\v':
 			odd++
 		}
+		size++
+		head = head[1:]
 	}
-	if odd > 0 && (newlines == 0 && len(text) >= 512 || odd*10 > len(text) && len(text) >= 16) {
+	if odd > 0 && (newlines == 0 && size >= 512 || odd*10 > size && size >= 16) {
 		return "is a binary file or UTF-16 without a byte order mark, not text"
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,15 +96,15 @@ type displaced struct {
 }
 
 func (r *run) displace(s *stream) {
-	if d := r.displaced[s.real]; !d.empty {
-		r.displaced[s.real] = displaced{stream: s, mtime: s.mtime, empty: s.head == ""}
+	if d := r.displaced[s.id]; !d.empty {
+		r.displaced[s.id] = displaced{stream: s, mtime: s.mtime, empty: s.head == ""}
 	}
 }
 
 // writtenSinceEmpty notes a file that was empty when last seen and was written since: by copytruncate, lines may have come
 // and gone to a copy.
 func (r *run) writtenSinceEmpty(s *stream, e entry) {
-	if _, ok := r.displaced[s.real]; !ok && s.head == "" && e.mtime != s.mtime {
+	if s.head == "" && e.mtime != s.mtime {
 		r.displace(s)
 	}
 }
@@ -123,10 +124,8 @@ func (r *run) findDisplaced() {
 			newest[s.real] = s
 		}
 	}
-	for real, s := range newest {
-		if _, ok := r.displaced[real]; !ok {
-			r.displace(s)
-		}
+	for _, s := range newest {
+		r.displace(s)
 	}
 }
 
@@ -173,7 +172,7 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 	var candidates []entry
 	for _, e := range all {
 		if e.id == was && (e.path == s.base || e.path == s.real) {
-			truncated = true // the inode is where it was, with other content
+			truncated = !bornAfter(e.path, s.mtime) // the inode is where it was, with other content
 		}
 		if r.byFile[e.id] == nil {
 			candidates = append(candidates, e)
@@ -311,13 +310,14 @@ func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
 // no stream knows, and that were written after s. The time of last writing tells, which renaming and the usual compressors
 // keep, and the number in the name where both have one.
 func (r *run) generations(listing listings) error {
-	for real, d := range r.displaced {
+	byTime := func(a, b displaced) int { return cmp.Or(cmp.Compare(a.mtime, b.mtime), cmp.Compare(a.id, b.id)) }
+	for _, d := range slices.SortedFunc(maps.Values(r.displaced), byTime) {
 		again, err := r.generationsAfter(d, listing)
 		if err != nil {
 			return err
 		}
 		d.again = again
-		r.displaced[real] = d
+		r.displaced[d.id] = d
 	}
 	return nil
 }

@@ -197,9 +197,9 @@ func (r *run) scan() error {
 	if err := r.generations(listing); err != nil {
 		return err
 	}
-	for real, d := range r.displaced {
-		if !d.again || r.streams[d.id] == nil {
-			delete(r.displaced, real)
+	for id, d := range r.displaced {
+		if !d.again || r.streams[id] == nil {
+			delete(r.displaced, id)
 		}
 	}
 	for id := range r.passed {
