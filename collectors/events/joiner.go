@@ -42,6 +42,7 @@ type Joiner struct {
 
 	groups []*group // with unfinished events, least recently used first
 	cur    *group   // of the last line, nil where it was finished
+	last   *group   // that the last line was put into, nil where it was finished: what a framed line goes on with
 	seq    uint64
 	bytes  int // of all unfinished events
 	parked int
@@ -100,6 +101,13 @@ func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
 	}
 	e := j.newEvent()
 	e.origin = origin{offset: l.Offset, meta: l.Meta, time: l.Time, sev: l.Severity, ref: j.reference(&l)}
+	if l.Continues && j.last != nil {
+		e.truncated = l.Truncated
+		j.framed(j.last, e, piece{raw: text, body: text, num: l.Number})
+		j.rest(j.last, more, l.Number)
+		j.bound(emit)
+		return
+	}
 	lane, body, partial := j.unwrap(text, e)
 	g := j.lane(lane, emit)
 	g.seq = j.seq
@@ -111,21 +119,46 @@ func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
 		}
 		if p = j.part(g, p, partial); partial {
 			j.release(e)
+			j.last = nil
 			j.bound(emit)
 			return
 		}
 	}
 	g = j.logical(g, e, p, emit)
+	j.last = g
+	j.rest(g, more, l.Number)
+	if len(j.groups) > 1 || j.bytes > j.cfg.MaxPending {
+		j.bound(emit)
+	}
+}
+
+// rest takes the lines of a Text that has several.
+func (j *Joiner) rest(g *group, more string, number int64) {
 	for more != "" {
 		line, rest, _ := strings.Cut(more, "\n")
 		more = rest
 		g.ev.begin()
 		g.ev.tr.step(line)
-		j.extend(g, piece{raw: line, body: line, num: l.Number})
+		j.extend(g, piece{raw: line, body: line, num: number})
 	}
-	if len(j.groups) > 1 || j.bytes > j.cfg.MaxPending {
-		j.bound(emit)
+}
+
+// framed takes a line that its source framed as a part of the entry before it: whatever it looks like, it goes on with the
+// entry's event. It is read nevertheless, so that a trace in the entry is followed as anywhere else. Transports are not looked
+// for: what looks like one is the writer's own text.
+func (j *Joiner) framed(g *group, e *event, p piece) {
+	j.rd.ref = e.ref
+	j.readFirst(e, p.raw, p.body)
+	g.ev.begin()
+	joined := j.joins(g.ev, e, p)
+	if joined && e.h.headed && !(g.ev.twoLine && g.ev.logical == 1) {
+		p.body = indented(g.ev, e)
 	}
+	g.ev.lastHeaded = joined && e.h.headed
+	g.ev.truncated = g.ev.truncated || e.truncated
+	g.seq = j.seq
+	j.extend(g, p)
+	j.release(e)
 }
 
 // reference is what dates the line's header where it has no year.
@@ -419,6 +452,9 @@ func (j *Joiner) drop(g *group) {
 	}
 	if j.cur == g {
 		j.cur = nil
+	}
+	if j.last == g {
+		j.last = nil
 	}
 	clear(g.parts)
 	*g = group{parts: g.parts[:0]}
