@@ -217,21 +217,24 @@ type run struct {
 	last  string // cursor of the last entry that was looked at, "" where that is the committed one
 	skips int
 	whole bool // journalctl was asked for every entry
+	ahead bool // the last batch said that more comes
 }
 
-// flush hands over what there is.
-func (r *run) flush() error {
+// flush hands over what there is. more says that entries are known to come right behind: a trace that a service prints line
+// by line must not be taken for finished between two batches of a backlog, however long it takes to get through it.
+func (r *run) flush(more bool) error {
 	p := r.committed
 	if r.last != "" {
 		p = position{Cursor: r.last}
 	}
-	return r.commit(p)
+	r.ahead = more
+	return r.commit(p, more)
 }
 
 // commit hands over what there is and moves to p.
-func (r *run) commit(p position) error {
+func (r *run) commit(p position, more bool) error {
 	err := r.emit(collectors.Batch{
-		Stream: stream, File: stream, Service: stream, Lines: r.lines, Gaps: r.gaps, Position: p.encode(), ReadAt: r.c.now(),
+		Stream: stream, File: stream, Service: stream, Lines: r.lines, Gaps: r.gaps, Position: p.encode(), More: more, ReadAt: r.c.now(),
 	})
 	if err != nil {
 		return emitError{err}
@@ -245,7 +248,7 @@ func (r *run) commit(p position) error {
 // gap notes a hole just before what is read next.
 func (r *run) gap(at time.Time, reason string) error {
 	if len(r.lines) > 0 {
-		if err := r.flush(); err != nil {
+		if err := r.flush(true); err != nil {
 			return err
 		}
 	}
@@ -259,7 +262,7 @@ func (r *run) gap(at time.Time, reason string) error {
 
 // once runs journalctl once and reads what it says until it ends.
 func (r *run) once(ctx context.Context) error {
-	r.lines, r.bytes, r.gaps, r.last, r.skips = r.lines[:0], 0, nil, "", 0
+	r.lines, r.bytes, r.gaps, r.last, r.skips, r.ahead = r.lines[:0], 0, nil, "", 0, false
 	if err := r.locate(ctx); err != nil {
 		return err
 	}
@@ -296,8 +299,8 @@ func (r *run) once(ctx context.Context) error {
 		return errors.Join(rerr, ctx.Err())
 	}
 	// What was read whole before the end stays read.
-	if len(r.lines) > 0 || r.skips > 0 || len(r.gaps) > 0 {
-		if err := r.flush(); err != nil {
+	if len(r.lines) > 0 || r.skips > 0 || len(r.gaps) > 0 || r.ahead {
+		if err := r.flush(false); err != nil {
 			return err
 		}
 	}
@@ -342,14 +345,14 @@ func (r *run) locate(ctx context.Context) error {
 	switch {
 	case ok1 && ok2 && was.id == is.id && is.number == was.number+1:
 		// Only entries that were read are gone.
-		return r.commit(position{Cursor: first, Next: true})
+		return r.commit(position{Cursor: first, Next: true}, true)
 	case ok1 && ok2 && was.id == is.id && is.number > was.number:
 		reason = fmt.Sprintf("%d journal entries were removed before they were read", is.number-was.number-1)
 	}
 	if err := r.gap(time.Time{}, reason); err != nil {
 		return err
 	}
-	return r.commit(position{Cursor: first, Next: true})
+	return r.commit(position{Cursor: first, Next: true}, true)
 }
 
 // tail commits the journal's end as the place to begin.
@@ -358,7 +361,7 @@ func (r *run) tail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.commit(position{Cursor: cursor})
+	return r.commit(position{Cursor: cursor}, false)
 }
 
 // boot gives the id of the boot to read, "" for all. It goes into the matches since --boot and --merge exclude each other.
@@ -383,13 +386,13 @@ func (r *run) read(out *os.File) error {
 		pass = ""
 	}
 	for {
-		if len(r.lines) > 0 && x.r.Buffered() == 0 {
+		if (len(r.lines) > 0 || r.ahead) && x.r.Buffered() == 0 {
 			idle, err := waitFor(out, x.r)
 			if err != nil {
 				return err
 			}
 			if idle {
-				if err := r.flush(); err != nil {
+				if err := r.flush(false); err != nil {
 					return err
 				}
 			}
@@ -433,7 +436,7 @@ func (r *run) take(e *entry, cursor string) error {
 		r.skips++
 	}
 	if len(r.lines) >= batchLines || r.bytes >= batchBytes || r.skips >= batchSkips {
-		return r.flush()
+		return r.flush(true)
 	}
 	return nil
 }
