@@ -197,6 +197,9 @@ func (c *chunker) take(p *progress, buf, data []byte, eof, final bool) outcome {
 		base := p.offset + int64(at)
 		done := 0
 		for done < len(text) && len(c.lines) < maxLines {
+			if text[done] == 0 {
+				done += len(text[done:]) - len(strings.TrimLeft(text[done:], "\x00"))
+			}
 			i := strings.IndexByte(text[done:], '\n')
 			c.add(p, strings.TrimSuffix(text[done:done+i], "\r"), base+int64(done))
 			done += i + 1
@@ -208,6 +211,11 @@ func (c *chunker) take(p *progress, buf, data []byte, eof, final bool) outcome {
 		}
 	}
 	rest := data[at:]
+	if z := leadingZeros(rest); z == len(rest) {
+		rest = nil // left for passZeros
+	} else if z > 0 {
+		rest, at = rest[z:], at+z
+	}
 	switch {
 	case len(rest) > c.maxLine:
 		c.add(p, string(rest[:c.maxLine+1]), p.offset+int64(at))
