@@ -78,14 +78,14 @@ func TestModelThatFails(t *testing.T) {
 				}
 
 				fake.Answer(goodAnswer)
-				advance(3 * time.Hour)
+				advance(40 * time.Minute)
 				inc = h.only()
 				if inc.Diagnosis.Source != "fake-1" || inc.Diagnosis.Category != "dependency" {
 					t.Fatalf("the model answers again and was not asked: %+v", inc.Diagnosis)
 				}
 				asked := len(fake.Requests())
 				h.write("app.log", errorLines(50)...)
-				advance(3 * time.Hour)
+				advance(10 * time.Minute)
 				if n := len(fake.Requests()); n != asked {
 					t.Errorf("%d more requests for a cluster that has its diagnosis", n-asked)
 				}
@@ -101,7 +101,7 @@ func TestModelIsAskedOnceAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := fakemodel.InMemory(t)
 		fake.Answer(goodAnswer)
-		h := newHouse(t, modelYAML(fake))
+		h := newHouse(t, modelYAML(fake)+"triggers: {resolve_after: 1h}\n")
 		h.transport = fake.Transport()
 		h.start()
 		h.write("app.log", errorLines(300)...)
@@ -119,9 +119,9 @@ func TestModelIsAskedOnceAndKept(t *testing.T) {
 		}
 
 		// Resolved, then back: a new episode takes over what is known and asks nobody.
-		advance(25 * time.Hour)
+		advance(62 * time.Minute)
 		if s := h.only().State; s != incident.StateResolved {
-			t.Fatalf("silent for a day and %s", s)
+			t.Fatalf("silent for more than an hour and %s", s)
 		}
 		h.write("app.log", errorLines(1)...)
 		advance(time.Minute)
