@@ -232,3 +232,27 @@ func TestHeartbeat(t *testing.T) {
 		}
 	})
 }
+
+func TestSpike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "notify: [{name: out, kind: stdout}]\n")
+		h.start()
+		for range 90 {
+			h.write("app.log", errorLines(1)...)
+			advance(time.Minute)
+		}
+		if strings.Contains(h.out.String(), " spike ") {
+			t.Fatalf("one error a minute is told as a spike:\n%s", h.out.String())
+		}
+		for range 3 {
+			h.write("app.log", errorLines(200)...)
+			advance(time.Minute)
+		}
+		if n := strings.Count(h.out.String(), " spike "); n != 1 {
+			t.Errorf("a spike of 200 a minute after one a minute was told %d times, want once:\n%s", n, h.out.String())
+		}
+		if inc := h.only(); inc.Trigger != incident.TriggerSpike || inc.Events != 690 {
+			t.Errorf("trigger %s, %d events; want spike, 690", inc.Trigger, inc.Events)
+		}
+	})
+}
