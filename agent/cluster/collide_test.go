@@ -17,7 +17,7 @@ func TestCollisionsAreNotBelieved(t *testing.T) {
 		c := mustNew(t, Config{})
 		add(c, stranger)
 		add(c, "user bob logged in")
-		var g int32 = none
+		g := none
 		for _, i := range c.gens {
 			g = i
 		}

@@ -137,7 +137,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	i := c.store(e)
 
 	made := false
-	n := none
+	var n int32
 	if o := c.phrased(i); o != none {
 		n = c.entries[o].node
 	} else {

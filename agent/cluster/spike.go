@@ -85,13 +85,13 @@ type Spike struct {
 	Window              time.Duration
 }
 
-// NewBaselines gives empty Baselines for at most max clusters (0 means 4096, about 6 MiB); beyond it those not seen for
+// NewBaselines gives empty Baselines for at most limit clusters (0 means 4096, about 6 MiB); beyond it those not seen for
 // the longest time are forgotten.
-func NewBaselines(max int) *Baselines {
-	if max <= 0 {
-		max = defaultSeries
+func NewBaselines(limit int) *Baselines {
+	if limit <= 0 {
+		limit = defaultSeries
 	}
-	return &Baselines{max: max, series: map[string]*series{}}
+	return &Baselines{max: limit, series: map[string]*series{}}
 }
 
 // Load tells of n events of a cluster in a minute of the past (Unix time / 60), at start, from the store. Any order.

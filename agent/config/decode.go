@@ -63,7 +63,7 @@ func shorten(text string) string {
 }
 
 // step counts the nodes visited. It is false when there were too many, which only nested aliases can bring about.
-func (d *decoder) step(n *node, path string) bool {
+func (d *decoder) step(path string) bool {
 	d.steps++
 	if d.steps == maxSteps || strings.Count(path, ".")+strings.Count(path, "[") > maxDepth {
 		d.bad(nearestPlace(d.at, path), path, "aliases make the file too large when written out", "write the values out, or fewer of them")
@@ -83,7 +83,7 @@ func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]
 
 // value decodes n into v. A null leaves v as it is: the default.
 func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.StructTag) {
-	if !d.step(n, path) {
+	if !d.step(path) {
 		return
 	}
 	d.at[path] = n.at
@@ -404,7 +404,7 @@ func (d *decoder) pairs(n *node, path string) map[string]*entry {
 				d.bad(e.at, join(path, "<<"), "only a mapping can be merged", "write <<: *anchor, the anchor standing at a mapping")
 				continue
 			}
-			if !d.step(m, path) {
+			if !d.step(path) {
 				return own
 			}
 			for key, inner := range d.pairs(m, path) {

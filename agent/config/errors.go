@@ -45,9 +45,9 @@ const maxErrors = 200
 
 // Error gives one Error a line, hints indented below.
 func (e *Errors) Error() string {
-	lines := make([]string, len(e.List))
-	for i, err := range e.List {
-		lines[i] = err.Error()
+	lines := make([]string, 0, len(e.List)+1)
+	for _, err := range e.List {
+		lines = append(lines, err.Error())
 	}
 	if e.More > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more errors", e.More))

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -141,8 +142,8 @@ const maxSchemaProblems = 8
 // schemaProblems gives where and which keyword failed. The words of the validator quote the answer, which is a stranger's; what
 // is said back are places and keywords only.
 func schemaProblems(err error) []string {
-	ve, ok := err.(*jsonschema.ValidationError)
-	if !ok {
+	var ve *jsonschema.ValidationError
+	if !errors.As(err, &ve) {
 		return []string{"the answer does not fit the schema"}
 	}
 	var out []string

@@ -71,7 +71,7 @@ func (s *sampleLines) choose(f *finding, index, n int) []chosenLine {
 	at := map[int]int{}
 	if f != nil && f.sample == index {
 		line := s.event.line(s.record.Raw, f.hit.start)
-		at[s.at(line)] = s.column(line, f.hit.start)
+		at[s.at(line)] = s.column(f.hit.start)
 	}
 	if fr, ok := topFrame(s.record); ok {
 		if i := culpritLine(s.lines, fr); i >= 0 {

@@ -108,7 +108,7 @@ var flagRules = []flagRule{
 		`\{ ?"(?:name|tool|function|action)" ?: ?"[a-z_.-]{2,64}" ?, ?"(?:arguments|parameters|action_input|tool_input)" ?: ?[{"]`,
 	),
 	rule("a line gives orders to a model in another language",
-		`\b(?:ignoriere|vergiss|missachte)\w* .{0,40}(?:anweisung|instruktion|vorgabe|befehl)`,
+		`\b(?:ignoriere|vergiss|missachte)\w* .{0,40}(?:anweisung|instruktion|vorgabe|befehl)`, //nolint:misspell // German
 		`\b(?:ignore[rz]?|oublie[rz]?|ne tiens pas compte) .{0,40}(?:instructions|consignes|directives)\b.{0,30}(?:pr[eé]c[eé]dent|ant[eé]rieur|ci-dessus)`,
 		`\b(?:ignora|ignore|olvida|olvide|descarta)\b.{0,40}(?:instrucciones|indicaciones|[oó]rdenes|instru[cç][oõ]es|istruzioni)`,
 		`\b(?:ignore|esque[cç]a|desconsidere)\b.{0,40}(?:instru[cç][oõ]es|ordens)`,
@@ -174,14 +174,13 @@ func flagFolded(text string) (string, bool) {
 func flagIncident(inc incident.Incident) (reason string, flagged bool) {
 	left := maxFlagIncident
 	seen := map[string]bool{}
-	look := func(text string) bool {
+	look := func(text string) {
 		if flagged || text == "" || left <= 0 || seen[text] {
-			return flagged
+			return
 		}
 		seen[text] = true
 		left -= min(len(text), maxFlagText)
 		reason, flagged = Flag(text)
-		return flagged
 	}
 	for i := range inc.Samples {
 		s := &inc.Samples[i]

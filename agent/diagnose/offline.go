@@ -185,7 +185,7 @@ func (d *Diagnoser) fromSignature(inc incident.Incident, ev *evidence, f *findin
 		cites.add(l, f.context.hit.start)
 	}
 	line := s.event.line(s.record.Raw, f.hit.start)
-	cites.add(s.lines[s.at(line)], s.column(line, f.hit.start))
+	cites.add(s.lines[s.at(line)], s.column(f.hit.start))
 	if f.context == nil && blamesCode(sig.Category) {
 		dg.Culprit = citeCulprit(&cites, s)
 	}
@@ -195,7 +195,7 @@ func (d *Diagnoser) fromSignature(inc incident.Incident, ev *evidence, f *findin
 }
 
 // column gives how far into its line the text offset is.
-func (s *sampleLines) column(line, at int) int {
+func (s *sampleLines) column(at int) int {
 	if at >= s.event.raw {
 		return 0
 	}
@@ -214,7 +214,7 @@ func (d *Diagnoser) citeRepeat(cites *citations, ev *evidence, f *finding) {
 		s := &ev.samples[i]
 		if h, ok := f.hit.sig.match(s.event); ok {
 			line := s.event.line(s.record.Raw, h.start)
-			cites.add(s.lines[s.at(line)], s.column(line, h.start))
+			cites.add(s.lines[s.at(line)], s.column(h.start))
 			return
 		}
 	}

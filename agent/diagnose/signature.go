@@ -151,8 +151,8 @@ func (s *Signature) compileAll() (c compiled, err error) {
 	c.all, c.any, c.none = many(s.Match.All), many(s.Match.Any), many(s.Match.None)
 	c.service, c.exception = one(s.Match.Service), one(s.Match.Exception)
 	c.captures = make(map[string]*regexp.Regexp, len(s.Captures))
-	for k, cap := range s.Captures {
-		c.captures[k] = one(cap.Pattern)
+	for k, capture := range s.Captures {
+		c.captures[k] = one(capture.Pattern)
 	}
 	if err != nil {
 		return compiled{}, err

@@ -28,7 +28,7 @@ func askOpenAI(ctx context.Context, hc *http.Client, e Endpoint, r Request, d di
 	}
 	req := openai.ChatCompletionRequest{Model: e.Name}
 	if d.oldMaxTokens {
-		req.MaxTokens = maxTokens(r)
+		req.MaxTokens = maxTokens(r) //nolint:staticcheck // SA1019: deprecated by OpenAI, and all that older servers know
 	} else {
 		req.MaxCompletionTokens = maxTokens(r)
 	}

@@ -30,14 +30,14 @@ var storms = map[incident.EventKind]struct {
 	incident.EventIgnored:   {"ignored", false},
 }
 
-// Group makes storms of the events of one delivery round: where more than max of one kind wait, they become one event of
+// Group makes storms of the events of one delivery round: where more than limit of one kind wait, they become one event of
 // kind storm, the most important incident first. All others pass as they are, in their order. Gaps and the like, which have
 // no incident, are grouped by kind in the same way; their storm says it in Text.
 //
 // Pure: the same events give the same storms with the same ids, whatever order they come in. The events given are not
-// changed. max below 1 groups nothing.
-func Group(events []incident.Event, max int) []incident.Event {
-	if max < 1 {
+// changed. A limit below 1 groups nothing.
+func Group(events []incident.Event, limit int) []incident.Event {
+	if limit < 1 {
 		return events
 	}
 	byKind := map[incident.EventKind][]incident.Event{}
@@ -50,7 +50,7 @@ func Group(events []incident.Event, max int) []incident.Event {
 	done := map[incident.EventKind]bool{}
 	for i, e := range events {
 		all := byKind[e.Kind]
-		if e.Kind == incident.EventStorm || len(all) <= max {
+		if e.Kind == incident.EventStorm || len(all) <= limit {
 			out = append(out, e)
 			continue
 		}

@@ -30,7 +30,7 @@ const maxRetryAfter = time.Hour
 
 // slackCodes are Slack's words for what is wrong with a webhook or payload, and what they mean to the operator. Anything else
 // in an answer is not shown: it may be a proxy's page.
-var slackCodes = map[string]string{
+var slackCodes = map[string]string{ //nolint:gosec // G101: what Slack answers, none is a credential
 	"invalid_payload":                   "Slack does not accept the message",
 	"invalid_blocks":                    "Slack does not accept the message",
 	"invalid_blocks_format":             "Slack does not accept the message",

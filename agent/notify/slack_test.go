@@ -3,8 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -113,7 +112,7 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func TestSlackUnreachable(t *testing.T) {
 	gone := httptest.NewUnstartedServer(nil)
-	gone.Config.ErrorLog = log.New(io.Discard, "", 0)
+	gone.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	gone.Start()
 	url := gone.URL + fakeslack.Path
 	gone.Close()

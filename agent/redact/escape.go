@@ -32,7 +32,7 @@ func (u unescaped) resolve() (unescaped, bool) {
 	var b strings.Builder
 	b.Grow(len(u.text))
 	out := unescaped{at: []int{0}, source: []int{u.origin(0)}}
-	any := false
+	escaped := false
 	// Parts between escapes keep the breaks that u had within them.
 	next := 0
 	copyTo := func(from, to int) {
@@ -55,7 +55,7 @@ func (u unescaped) resolve() (unescaped, bool) {
 		if n == 0 {
 			continue
 		}
-		any = true
+		escaped = true
 		copyTo(from, i)
 		b.WriteString(r)
 		from = i + n
@@ -66,7 +66,7 @@ func (u unescaped) resolve() (unescaped, bool) {
 	}
 	copyTo(from, len(u.text))
 	out.text = b.String()
-	return out, any
+	return out, escaped
 }
 
 // escapeAt reads the escape that s begins with, as JSON and most languages write them; n is 0 where it is none.

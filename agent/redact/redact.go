@@ -161,8 +161,8 @@ func (r *Redactor) spans(s string) []span {
 	// Escapes within escapes are two levels deep in practice: JSON in a field of JSON.
 	u := unescaped{text: s}
 	for range 2 {
-		var any bool
-		if u, any = u.resolve(); !any {
+		var escaped bool
+		if u, escaped = u.resolve(); !escaped {
 			break
 		}
 		r.look(newView(u.text), func(from, to int, kind string) {
@@ -174,7 +174,7 @@ func (r *Redactor) spans(s string) []span {
 	if len(found) == 0 {
 		return nil
 	}
-	return join(s, cutMarkers(s, found))
+	return join(cutMarkers(s, found))
 }
 
 func (r *Redactor) look(v view, add func(from, to int, kind string)) {
@@ -219,7 +219,7 @@ func alnum(r rune) bool {
 }
 
 // join puts spans that overlap into one, of the kind of the rule that came first.
-func join(s string, found []span) []span {
+func join(found []span) []span {
 	order := make(map[span]int, len(found))
 	for i, sp := range found {
 		if _, twice := order[sp]; !twice {

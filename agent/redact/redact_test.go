@@ -11,8 +11,6 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/zricethezav/gitleaks/v8/config"
-
-	"github.com/logwright/logwright/agent/incident"
 )
 
 const (
@@ -279,7 +277,6 @@ func TestPatterns(t *testing.T) {
 	if _, err := New(c); err == nil || !strings.Contains(err.Error(), "redact.patterns[1]") {
 		t.Error(err)
 	}
-	var _ []incident.Problem = ps
 }
 
 // A marker in the text, a stranger's or our own, hides nothing that stands beside it.

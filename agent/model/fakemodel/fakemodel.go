@@ -9,6 +9,7 @@ package fakemodel
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -276,7 +277,7 @@ func (m inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer close(gone)
 		defer func() {
 			if p := recover(); p != nil {
-				if p != http.ErrAbortHandler {
+				if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				pw.CloseWithError(io.ErrUnexpectedEOF)

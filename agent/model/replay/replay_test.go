@@ -122,7 +122,7 @@ func TestOpenRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"no source":      `{"path":"/x","text":"y"}`,
 		"unknown source": `{"source":"found","path":"/x","text":"y"}`,
-		"unknown key":    `{"source":"authored","path":"/x","text":"y","respones":{}}`,
+		"unknown key":    `{"source":"authored","path":"/x","text":"y","reply":{}}`,
 		"no path":        `{"source":"authored","text":"y"}`,
 		"no answer":      `{"source":"authored","path":"/x"}`,
 		"two answers":    `{"source":"authored","path":"/x","text":"y","response":{}}`,
