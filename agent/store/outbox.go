@@ -134,6 +134,33 @@ func (tx *Tx) DeliveryFailed(eventID, notifier string, retryAt time.Time, why st
 	if err := tx.deliver("UPDATE deliveries SET state = 'failed', error = ? WHERE state = 'begun'", eventID, notifier, why); err != nil {
 		return err
 	}
+	return tx.undelivered(eventID, notifier, why)
+}
+
+// DeliveryUnsure records that an attempt ended without an answer: the event perhaps arrived. It is sent again at retryAt,
+// marked as a resend.
+func (tx *Tx) DeliveryUnsure(eventID, notifier string, retryAt time.Time, why string) error {
+	return tx.deliver("UPDATE deliveries SET state = 'waiting', resend = 1, error = ?, due = ? WHERE state = 'begun'",
+		eventID, notifier, why, retryAt.UnixMicro())
+}
+
+// Undeliverable gives up a delivery of which no attempt is being made, because there can be none: its notifier is not
+// configured any more. It is audited.
+func (tx *Tx) Undeliverable(eventID, notifier, why string) error {
+	if err := tx.deliver("UPDATE deliveries SET state = 'failed', error = ? WHERE state = 'waiting'", eventID, notifier, why); err != nil {
+		return err
+	}
+	return tx.undelivered(eventID, notifier, why)
+}
+
+// Postpone makes nothing due to a notifier before until.
+func (tx *Tx) Postpone(notifier string, until time.Time) error {
+	_, err := tx.exec("UPDATE deliveries SET due = ?1 WHERE notifier = ?2 AND state = 'waiting' AND due < ?1", until.UnixMicro(), notifier)
+	return err
+}
+
+// undelivered audits that an event was given up.
+func (tx *Tx) undelivered(eventID, notifier, why string) error {
 	var about string
 	var attempts int64
 	if _, err := one(tx, "SELECT e.incident, d.attempts FROM events e JOIN deliveries d ON d.event = e.num WHERE e.id = ? AND d.notifier = ?",
@@ -154,11 +181,18 @@ func (tx *Tx) deliver(update, eventID, notifier string, args ...any) error {
 }
 
 // settleDeliveries is for a daemon that has just taken the lock: nobody else delivers, so what is begun died on the way, and
-// perhaps arrived.
+// perhaps arrived. A delivery that is due further ahead than any wait was put off by a clock that was wrong.
 func (tx *Tx) settleDeliveries() error {
+	if _, err := tx.exec("UPDATE deliveries SET due = ?1 WHERE state = 'waiting' AND due > ?2",
+		tx.now.UnixMicro(), tx.now.Add(mostWait).UnixMicro()); err != nil {
+		return err
+	}
 	_, err := tx.exec("UPDATE deliveries SET state = 'waiting', resend = 1, due = ? WHERE state = 'begun'", tx.now.UnixMicro())
 	return err
 }
+
+// mostWait is longer than a notifier is ever waited for.
+const mostWait = 48 * time.Hour
 
 // BeginDelivery is Tx.BeginDelivery in an UpdateDurable of its own.
 func (s *Store) BeginDelivery(ctx context.Context, eventID, notifier string) error {
