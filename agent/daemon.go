@@ -218,7 +218,10 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	g := &ingest{
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,
 		spikes: p.cfg.Triggers.Spike != config.SpikeOff, fault: d.o.Fault,
-		beats: cluster.NewHeartbeats(p.beats, d.o.Now()),
+		beats: cluster.NewHeartbeats(p.beats, d.o.Now()), heard: map[string]time.Time{},
+	}
+	for service := range p.beats {
+		g.heard[service] = time.Time{}
 	}
 	g.wake = func() { wakeDiagnosing.wake(); wakeTelling.wake() }
 	if err := restoreIngest(ctx, g, p.pipeline, p.clustering); err != nil {
@@ -230,11 +233,14 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	var running sync.WaitGroup
-	failed := make(chan error, 8)
+	failed := make(chan error, 1)
 	start := func(name string, f func(context.Context) error) {
 		running.Go(func() {
 			if err := f(work); err != nil && work.Err() == nil {
-				failed <- fmt.Errorf("%s: %w", name, err)
+				select {
+				case failed <- fmt.Errorf("%s: %w", name, err):
+				default: // one is enough to stop
+				}
 			}
 		})
 	}
@@ -252,6 +258,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	start("notifications", func(ctx context.Context) error { return d.tell(ctx, tl, wakeTelling) })
 	hk := &housekeeping{st: d.st, log: d.o.Logger, now: d.o.Now, g: g, cfg: p.cfg, notifiers: p.names, told: g.wake}
 	start("housekeeping", func(ctx context.Context) error { return d.keepHouse(ctx, hk) })
+	start("timekeeping", func(ctx context.Context) error { return d.keepTime(ctx, hk) })
 	d.o.Logger.Info("running", "sources", len(p.collectors), "mode", p.cfg.Mode, "model", p.cfg.Model.Provider, "state", p.cfg.State)
 	if d.o.Ready != nil {
 		d.o.Ready()

@@ -6,9 +6,11 @@ import (
 	"encoding/base32"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
+	"github.com/logwright/logwright/agent/cluster"
 	"github.com/logwright/logwright/agent/config"
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/store"
@@ -24,6 +26,13 @@ type housekeeping struct {
 	cfg       *config.Config
 	notifiers []string
 	told      func()
+
+	// Silence counts only while somebody listens: looked is when resolve last ran, since from when on without a break, and
+	// caughtUp says that what was written before has been read.
+	looked, since time.Time
+	caughtUp      bool
+	// silent are services whose silence is yet to be kept.
+	silent map[string]cluster.Silence
 }
 
 const (
@@ -35,23 +44,41 @@ const (
 	anchoring = time.Hour
 )
 
+// A start or a host that slept is given this long until its backlog is read; more while lines are known to wait.
+const (
+	catchUp     = 5 * time.Minute
+	catchUpMost = time.Hour
+)
+
+// job is something that is done every so often.
+type job struct {
+	name  string
+	every time.Duration
+	next  time.Time
+	do    func(context.Context) error
+}
+
+// keepHouse runs the jobs that only need the store. Those are apart from the ones that look at the ingest: while that waits
+// for a store that is full, room must be made.
 func (d *Daemon) keepHouse(ctx context.Context, h *housekeeping) error {
-	jobs := []struct {
-		name  string
-		every time.Duration
-		next  time.Time
-		do    func(context.Context) error
-	}{
-		{"ending idle events", tick, time.Time{}, func(ctx context.Context) error {
-			return h.g.flushIdle(ctx, idleEvent)
-		}},
+	return h.run(ctx,
 		// A person's command is another process: nobody wakes the workers for it.
-		{"looking for what others changed", 5 * time.Second, time.Time{}, func(context.Context) error { h.told(); return nil }},
-		{"watching heartbeats", 5 * time.Second, time.Time{}, h.heartbeats},
-		{"resolving silent incidents", resolving, time.Time{}, h.resolve},
-		{"dropping what is old", pruning, h.now().Add(pruning), h.prune},
-		{"anchoring the audit", anchoring, h.now().Add(anchoring), d.anchor},
-	}
+		job{"looking for what others changed", 5 * time.Second, time.Time{}, h.others},
+		job{"resolving silent incidents", resolving, time.Time{}, h.resolve},
+		job{"dropping what is old", pruning, h.now().Add(pruning), h.prune},
+		job{"anchoring the audit", anchoring, h.now().Add(anchoring), d.anchor},
+	)
+}
+
+// keepTime runs the jobs that look at the ingest.
+func (d *Daemon) keepTime(ctx context.Context, h *housekeeping) error {
+	return h.run(ctx,
+		job{"ending idle events", tick, time.Time{}, func(ctx context.Context) error { return h.g.flushIdle(ctx, idleEvent) }},
+		job{"watching heartbeats", 5 * time.Second, time.Time{}, h.heartbeats},
+	)
+}
+
+func (h *housekeeping) run(ctx context.Context, jobs ...job) error {
 	for sleep(ctx, tick) {
 		now := h.now()
 		for i := range jobs {
@@ -68,79 +95,155 @@ func (d *Daemon) keepHouse(ctx context.Context, h *housekeeping) error {
 	return nil
 }
 
+// others wakes the workers where another process wrote.
+func (h *housekeeping) others(ctx context.Context) error {
+	changed, err := h.st.ChangedByOthers(ctx)
+	if changed {
+		h.told()
+	}
+	return err
+}
+
+// listening says whether silence means something yet.
+func (h *housekeeping) listening() bool {
+	now := h.now()
+	// By the wall clock, which goes on while a host sleeps.
+	if pause := now.Round(0).Sub(h.looked.Round(0)); h.looked.IsZero() || pause < 0 || pause > 10*resolving {
+		h.since, h.caughtUp = now, false
+	}
+	h.looked = now
+	if !h.caughtUp {
+		listened := now.Sub(h.since)
+		h.caughtUp = listened >= min(catchUp, h.cfg.Triggers.ResolveAfter) && (listened >= catchUpMost || !h.g.behind(now))
+	}
+	return h.caughtUp
+}
+
 // resolve closes the incidents whose clusters have been silent for long enough. Silence is no proof that anything was
 // mended, and the reason that is kept says only what was seen.
 func (h *housekeeping) resolve(ctx context.Context) error {
-	open, err := h.st.Incidents(ctx, store.Filter{States: []incident.State{incident.StateOpen, incident.StateDiagnosed}})
+	if !h.listening() {
+		return nil
+	}
+	before := h.now().Add(-h.cfg.Triggers.ResolveAfter)
+	silent, err := h.st.Silent(ctx, before)
 	if err != nil {
 		return err
 	}
-	before := h.now().Add(-h.cfg.Triggers.ResolveAfter)
-	for i := range open {
-		if last := latest(open[i].LastSeen, open[i].OpenedAt); last.After(before) {
-			continue
+	for _, id := range silent {
+		if h.beating(id) {
+			continue // no line of it: that is the incident, not its end
 		}
-		err := h.st.Update(ctx, func(tx *store.Tx) error {
-			inc, err := tx.Incident(open[i].ID)
-			if err != nil || !inc.State.Unfinished() || latest(inc.LastSeen, inc.OpenedAt).After(before) {
-				return err
-			}
-			why := fmt.Sprintf("not seen for %s", h.cfg.Triggers.ResolveAfter)
-			if err := tx.SetState(inc.ID, incident.StateResolved, "logwright", why); err != nil {
-				return err
-			}
-			if inc, err = tx.Incident(inc.ID); err != nil {
-				return err
-			}
-			return tx.Enqueue(newEvent(h.now(), incident.EventResolved, inc), h.notifiers...)
-		})
-		if err != nil {
+		if err := h.close(ctx, id, before, fmt.Sprintf("not seen for %s", h.cfg.Triggers.ResolveAfter)); err != nil {
 			return err
 		}
-		h.told()
 	}
 	return nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// close resolves an incident that is not active after a time.
+func (h *housekeeping) close(ctx context.Context, id string, after time.Time, why string) error {
+	err := h.st.Update(ctx, func(tx *store.Tx) error {
+		inc, err := tx.Incident(id)
+		if err != nil || !inc.State.Unfinished() {
+			return err
+		}
+		if active, err := tx.ActiveAt(id); err != nil || active.After(after) {
+			return err
+		}
+		if err := tx.SetState(id, incident.StateResolved, "logwright", why); err != nil {
+			return err
+		}
+		if inc, err = tx.Incident(id); err != nil {
+			return err
+		}
+		return tx.Enqueue(newEvent(h.now(), incident.EventResolved, inc), h.notifiers...)
+	})
+	if err == nil {
+		h.told()
 	}
-	return b
+	return err
 }
 
-// heartbeats opens an incident for each service that the operator said must not be silent, and was.
+// beating says whether an incident is the silence of a service that is watched.
+func (h *housekeeping) beating(id string) bool {
+	c, _, err := incident.SplitID(id)
+	if err != nil {
+		return false
+	}
+	for _, s := range h.cfg.Services {
+		if s.Heartbeat > 0 && heartbeatCluster(s.Name) == c {
+			return true
+		}
+	}
+	return false
+}
+
+// heartbeats opens an incident for each service that the operator said must not be silent, and was; and closes it when the
+// service is heard of again.
 func (h *housekeeping) heartbeats(ctx context.Context) error {
 	h.g.mu.Lock()
-	overdue := h.g.beats.Overdue(h.now())
+	overdue := h.g.beats.Overdue(h.now()) // each silence once
+	heard := maps.Clone(h.g.heard)
 	h.g.mu.Unlock()
+	if h.silent == nil {
+		h.silent = map[string]cluster.Silence{}
+	}
 	for _, s := range overdue {
-		id := heartbeatCluster(s.Service)
-		err := h.st.Update(ctx, func(tx *store.Tx) error {
-			latest, err := tx.LatestEpisode(id)
-			if err != nil || latest != nil && (latest.State.Unfinished() || latest.State == incident.StateIgnored) {
+		h.silent[s.Service] = s
+	}
+	for service, s := range h.silent {
+		if !heard[service].After(s.Since) {
+			if err := h.openSilence(ctx, s); err != nil {
 				return err
 			}
-			if err := tx.SaveClusters([]store.ClusterMemory{{ID: id, Service: s.Service, Template: heartbeatTemplate}}); err != nil {
-				return err
-			}
-			root, episode, err := tx.NextEpisode(id)
-			if err != nil {
-				return err
-			}
-			now := h.now()
-			return tx.OpenIncident(incident.Incident{
-				ID: incident.MakeID(root, episode), Clusters: []string{root}, Episode: episode, Service: s.Service,
-				Severity: incident.SeverityError, State: incident.StateOpen, Trigger: incident.TriggerSilence, Events: 1,
-				FirstSeen: s.Since, LastSeen: now, OpenedAt: now, UpdatedAt: now, Template: heartbeatTemplate,
-			})
+		}
+		delete(h.silent, service)
+	}
+	for service, at := range heard {
+		if at.IsZero() {
+			continue
+		}
+		open, err := h.st.Incidents(ctx, store.Filter{
+			Cluster: heartbeatCluster(service), States: []incident.State{incident.StateOpen, incident.StateDiagnosed},
 		})
 		if err != nil {
 			return err
 		}
-		h.told()
+		for i := range open {
+			if err := h.close(ctx, open[i].ID, at, "lines of it are seen again"); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+func (h *housekeeping) openSilence(ctx context.Context, s cluster.Silence) error {
+	id := heartbeatCluster(s.Service)
+	err := h.st.Update(ctx, func(tx *store.Tx) error {
+		latest, err := tx.LatestEpisode(id)
+		if err != nil || latest != nil && (latest.State.Unfinished() || latest.State == incident.StateIgnored) {
+			return err
+		}
+		if err := tx.SaveClusters([]store.ClusterMemory{{ID: id, Service: s.Service, Template: heartbeatTemplate}}); err != nil {
+			return err
+		}
+		root, episode, err := tx.NextEpisode(id)
+		if err != nil {
+			return err
+		}
+		now := h.now()
+		return tx.OpenIncident(incident.Incident{
+			ID: incident.MakeID(root, episode), Clusters: []string{root}, Episode: episode, Service: s.Service,
+			Severity: incident.SeverityError, State: incident.StateOpen, Trigger: incident.TriggerSilence, Events: 1,
+			FirstSeen: s.Since, LastSeen: now, OpenedAt: now, UpdatedAt: now, Template: heartbeatTemplate,
+		})
+	})
+	if err == nil {
+		h.told()
+	}
+	return err
 }
 
 const heartbeatTemplate = "(no line of this service was seen for longer than its heartbeat)"

@@ -41,6 +41,7 @@ type ingest struct {
 	p         *pipeline
 	baselines *cluster.Baselines
 	beats     *cluster.Heartbeats
+	heard     map[string]time.Time // of each service that has a heartbeat, when it was last heard of since the start
 	step      step
 	broken    error
 	full      bool // the last commit failed; said once
@@ -144,6 +145,20 @@ func (g *ingest) flushIdle(ctx context.Context, idle time.Duration) error {
 		return nil
 	}
 	return g.commit(ctx)
+}
+
+// behind says whether more lines are known to wait to be read, or may be: it is busy.
+func (g *ingest) behind(now time.Time) bool {
+	if !g.mu.TryLock() {
+		return true
+	}
+	defer g.mu.Unlock()
+	for _, s := range g.p.streams {
+		if s.more && now.Sub(s.readAt) < time.Minute {
+			return true
+		}
+	}
+	return false
 }
 
 // firing is what a step does to one cluster, computed once and written as often as the transaction needs.
@@ -291,6 +306,9 @@ func (g *ingest) firings() []firing {
 		}
 		if g.beats != nil {
 			g.beats.Seen(d.service, now)
+			if _, watched := g.heard[d.service]; watched {
+				g.heard[d.service] = now
+			}
 		}
 	}
 	return out
@@ -320,7 +338,9 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 	if latest != nil {
 		s.Episode = latest.State
 		if latest.State == incident.StateResolved {
-			s.ResolvedAt = latest.UpdatedAt
+			if s.ResolvedAt, err = tx.StateSince(latest.ID); err != nil {
+				return false, err
+			}
 		}
 	}
 	trigger := cluster.Decide(s)

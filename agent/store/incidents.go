@@ -130,9 +130,11 @@ func (tx *Tx) OpenIncident(i incident.Incident) error {
 		}
 	}
 	num, err := tx.insert(`INSERT INTO incidents (id, cluster, episode, title, service, severity, state, "trigger", flagged, flag_reason,
-		simulated, events, first_seen, last_seen, opened_at, updated_at, template, diagnosis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		simulated, events, first_seen, last_seen, opened_at, updated_at, template, diagnosis, active_at, state_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		i.ID, cluster, i.Episode, i.Title, i.Service, int64(i.Severity), string(i.State), string(i.Trigger), i.Flagged, i.FlagReason,
-		i.Simulated, i.Events, timeValue(i.FirstSeen), timeValue(i.LastSeen), i.OpenedAt.UnixMicro(), tx.now.UnixMicro(), i.Template, diagnosis)
+		i.Simulated, i.Events, timeValue(i.FirstSeen), timeValue(i.LastSeen), i.OpenedAt.UnixMicro(), tx.now.UnixMicro(), i.Template, diagnosis,
+		tx.now.UnixMicro(), tx.now.UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -168,9 +170,10 @@ func (tx *Tx) row(id string) (num int64, state incident.State, err error) {
 	return num, state, err
 }
 
-// TouchIncident adds events problem events to an incident, up to last, with their worst severity.
+// TouchIncident adds events problem events to an incident, up to last, with their worst severity. The incident is active
+// now, whatever last says.
 func (tx *Tx) TouchIncident(id string, events int64, last time.Time, sev incident.Severity) error {
-	n, err := tx.exec(`UPDATE incidents SET events = events + ?2, severity = max(severity, ?3), updated_at = ?5,
+	n, err := tx.exec(`UPDATE incidents SET events = events + ?2, severity = max(severity, ?3), updated_at = ?5, active_at = ?5,
 		last_seen = max(coalesce(last_seen, ?4), coalesce(?4, last_seen)) WHERE id = ?1`,
 		id, events, int64(sev), timeValue(last), tx.now.UnixMicro())
 	return wantRow(n, err, id)
@@ -192,10 +195,37 @@ func (tx *Tx) SetState(id string, to incident.State, who, why string) error {
 	if !from.CanBecome(to) {
 		return &TransitionError{Incident: id, From: from, To: to}
 	}
-	if _, err := tx.exec("UPDATE incidents SET state = ?, updated_at = ? WHERE id = ?", string(to), tx.now.UnixMicro(), id); err != nil {
+	if _, err := tx.exec(`UPDATE incidents SET state = ?1, updated_at = ?2, state_at = ?2,
+		active_at = CASE ?1 WHEN 'open' THEN ?2 ELSE active_at END WHERE id = ?3`, string(to), tx.now.UnixMicro(), id); err != nil {
 		return err
 	}
 	return tx.Audit(Entry{Actor: who, Action: "state", Subject: id, Detail: map[string]any{"from": from, "to": to, "why": why}})
+}
+
+// StateSince gives since when an incident is in its state.
+func (tx *Tx) StateSince(id string) (time.Time, error) { return tx.incidentTime("state_at", id) }
+
+// ActiveAt gives when a problem of an incident was last taken in, or when it was opened again: by the store's clock, not by
+// what log lines say.
+func (tx *Tx) ActiveAt(id string) (time.Time, error) { return tx.incidentTime("active_at", id) }
+
+func (tx *Tx) incidentTime(column, id string) (time.Time, error) {
+	var at dbTime
+	found, err := one(tx, "SELECT "+column+" FROM incidents WHERE id = ?", []any{id}, &at)
+	if err == nil && !found {
+		err = &NotFoundError{What: id}
+	}
+	return at.Time, err
+}
+
+// Silent gives the ids of the unfinished incidents that were last active (see ActiveAt) at or before a time.
+func (s *Store) Silent(ctx context.Context, before time.Time) (ids []string, err error) {
+	err = s.view(ctx, func(q querier) error {
+		ids, err = column(q, "SELECT id FROM incidents WHERE state IN ('open', 'diagnosed') AND active_at <= ? ORDER BY active_at, num",
+			before.UnixMicro())
+		return err
+	})
+	return ids, err
 }
 
 // SetTrigger notes that an open incident triggered again (a spike).

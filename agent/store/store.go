@@ -55,6 +55,7 @@ type Store struct {
 	// turn is held by who writes. w and lock are its holder's to touch; w is nil after a connection went bad.
 	turn   chan struct{}
 	w      *writer
+	seen   int64 // data_version of w when ChangedByOthers was last asked
 	lock   *os.File
 	closed bool
 }
@@ -143,13 +144,22 @@ func (s *Store) openWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	if s.max > 0 {
-		pages := max((s.max-min(s.max/8, 8<<20))/4096, 64)
-		if err := drain(ctx, w.conn, fmt.Sprintf("PRAGMA max_page_count=%d", pages)); err != nil {
-			return nil, errors.Join(s.explain(err), w.close())
-		}
+	if err := s.bound(ctx, w); err != nil {
+		return nil, errors.Join(s.explain(err), w.close())
 	}
 	return w, nil
+}
+
+// mostPages is SQLite's own bound.
+const mostPages = 4294967294
+
+// bound gives a connection its limit.
+func (s *Store) bound(ctx context.Context, w *writer) error {
+	pages := int64(mostPages)
+	if s.max > 0 {
+		pages = max((s.max-min(s.max/8, 8<<20))/4096, 64)
+	}
+	return drain(ctx, w.conn, fmt.Sprintf("PRAGMA max_page_count=%d", pages))
 }
 
 // Lock makes this process the one daemon of the state directory, until Close. Another daemon's Lock gives ErrLocked;
@@ -202,6 +212,44 @@ func (s *Store) Close() error {
 		errs = append(errs, s.lock.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// ChangedByOthers says whether another process has written since it was last asked. The first answer is true.
+func (s *Store) ChangedByOthers(ctx context.Context) (bool, error) {
+	if s.readOnly {
+		return false, errReadOnly
+	}
+	if err := s.take(ctx); err != nil {
+		return false, err
+	}
+	defer func() { <-s.turn }()
+	if s.w == nil { // opened anew, it counts from elsewhere
+		s.seen = 0
+		return true, nil
+	}
+	var v int64
+	if err := s.w.conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v); err != nil {
+		return false, s.explain(err)
+	}
+	changed := v != s.seen
+	s.seen = v
+	return changed, nil
+}
+
+// SetMaxBytes changes limits.store, from the next write on.
+func (s *Store) SetMaxBytes(ctx context.Context, max int64) error {
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	defer func() { <-s.turn }()
+	if s.max == max {
+		return nil
+	}
+	s.max = max
+	if s.w == nil {
+		return nil
+	}
+	return s.explain(s.bound(ctx, s.w))
 }
 
 var (
