@@ -103,7 +103,7 @@ func (r *run) admit(e entry) error {
 	}
 	head := make([]byte, sampleLen)
 	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		r.tell(e.path, err)
 		return nil
 	}
@@ -125,11 +125,11 @@ func (r *run) admit(e entry) error {
 		r.rescan = true
 		return nil
 	}
-	real, err := filepath.EvalSymlinks(e.path)
+	target, err := filepath.EvalSymlinks(e.path)
 	if err != nil {
-		real = e.path
+		target = e.path
 	}
-	s := r.begin(e.path, e.path, real)
+	s := r.begin(e.path, e.path, target)
 	if o := r.logOf(e.path); o != nil {
 		s.base, s.real = o.base, o.real
 	}
@@ -196,7 +196,7 @@ func countLines(r io.Reader) (n int64, err error) {
 	for {
 		m, err := r.Read(buf)
 		n += int64(bytes.Count(buf[:m], []byte{'\n'}))
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf16"
@@ -91,7 +92,7 @@ func (c *chunker) read(src io.ReaderAt, p *progress, final bool) (outcome, error
 	}
 	buf := c.buf[:want]
 	n, err := src.ReadAt(buf, start)
-	broken := err != nil && err != io.EOF
+	broken := err != nil && !errors.Is(err, io.EOF)
 	if broken && int64(n) <= look {
 		return atEnd, err
 	}
@@ -156,7 +157,7 @@ func (c *chunker) sameHead(src io.ReaderAt, p *progress) bool {
 		c.head = make([]byte, blockLen)
 	}
 	n, err := src.ReadAt(c.head[:len(p.head)], 0)
-	return err != nil && err != io.EOF || p.head.begins(c.head[:n])
+	return err != nil && !errors.Is(err, io.EOF) || p.head.begins(c.head[:n])
 }
 
 // probe looks for the end of a long unfinished line in what came since the last look. Replaced means that it is worth
@@ -166,7 +167,7 @@ func (c *chunker) probe(src io.ReaderAt, p *progress) (outcome, error) {
 		c.buf = make([]byte, chunkLen)
 	}
 	n, err := src.ReadAt(c.buf[:chunkLen], p.offset+p.searched)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return atEnd, err
 	}
 	if bytes.IndexByte(c.buf[:n], '\n') >= 0 || p.searched+int64(n) > int64(c.maxLine) {
@@ -285,7 +286,7 @@ func (c *chunker) passZeros(src io.ReaderAt, p *progress, at int64) (outcome, er
 	look := min(blockLen, next)
 	buf := c.buf[:min(int64(len(c.buf)), look+chunkLen)]
 	n, err := src.ReadAt(buf, next-look)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return atEnd, err
 	}
 	if int64(n) <= look {

@@ -191,7 +191,7 @@ func (r *run) round() (progress bool, err error) {
 			continue
 		}
 		if r.ctx.Err() != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // the end was asked for
 		}
 		moved, err := r.step(s, false)
 		if err != nil {
@@ -388,7 +388,7 @@ func (r *run) truncated(s *stream) error {
 	n.f, n.rotated, n.quiet = s.f, s.rotated, now
 	if n.f != nil {
 		head := make([]byte, blockLen)
-		k, _ := n.f.ReadAt(head, 0) //nolint:errcheck // what can't be read now is when it is read
+		k, _ := n.f.ReadAt(head, 0) // what can't be read now is when it is read
 		n.head = fingerprintOf(head[:k])
 	}
 	s.f = nil
@@ -454,14 +454,14 @@ func (r *run) drop(s *stream) error {
 }
 
 // begin makes a stream of what is at path.
-func (r *run) begin(path, base, real string) *stream {
+func (r *run) begin(path, base, target string) *stream {
 	s := &stream{quiet: r.now()}
 	for s.id == "" || r.streams[s.id] != nil {
 		r.made++
 		h := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", r.cfg.Name, path, r.now().UnixNano(), r.made))
 		s.id = "f-" + hex.EncodeToString(h[:8])
 	}
-	s.path, s.base, s.real = path, base, real
+	s.path, s.base, s.real = path, base, target
 	s.block = blockOf(nil)
 	r.add(s)
 	return s

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -170,7 +171,7 @@ func (b *bed) settle() bool {
 	case <-b.idle:
 		return true
 	case <-b.done:
-		if err := b.kill(); err != errKilled {
+		if err := b.kill(); !errors.Is(err, errKilled) {
 			b.t.Fatalf("Collect: %v", err)
 		}
 		return false

@@ -2,6 +2,7 @@ package file
 
 import (
 	"crypto/sha256"
+	"errors"
 	"io"
 	"os"
 	"syscall"
@@ -43,14 +44,6 @@ func idOf(fi os.FileInfo) fileID {
 	return fileID{}
 }
 
-// links gives the number of names a file has.
-func links(fi os.FileInfo) uint64 {
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Nlink) //nolint:unconvert // differs by platform
-	}
-	return 1
-}
-
 // match says how content compares with what a position tells.
 type match int
 
@@ -64,7 +57,7 @@ const (
 func compare(src io.ReaderAt, p *position) (match, error) {
 	buf := make([]byte, blockLen)
 	n, err := src.ReadAt(buf[:len(p.head)], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return matchNot, err
 	}
 	if n == 0 || string(p.head[:n]) != string(buf[:n]) {
@@ -75,7 +68,7 @@ func compare(src io.ReaderAt, p *position) (match, error) {
 	}
 	look := min(blockLen, p.offset)
 	n, err = src.ReadAt(buf[:look], p.offset-look)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return matchNot, err
 	}
 	if int64(n) < look {

@@ -118,7 +118,7 @@ func (f *inflated) fill(n int) {
 		m, err := f.r.Read(f.buf[len(f.buf) : len(f.buf)+n])
 		f.buf = f.buf[:len(f.buf)+m]
 		n -= m
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			f.eof = true
 		} else {
 			f.err = err

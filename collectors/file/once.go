@@ -26,7 +26,7 @@ func (c *Collector) once(ctx context.Context, from collectors.Cursor, emit func(
 	seen := map[fileID]bool{}
 	for _, e := range found {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end was asked for
 		}
 		if seen[e.id] {
 			continue
@@ -60,7 +60,7 @@ func (r *run) readWhole(e entry, from collectors.Cursor) (failed, err error) {
 	}
 	head := make([]byte, sampleLen)
 	n, err := src.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w", e.path, err), nil
 	}
 	if reason := binaryReason(e.path, head[:n]); reason != "" {

@@ -2,6 +2,7 @@ package file
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,7 +20,7 @@ func (l listings) names(dir string) []string {
 	names, ok := l[dir]
 	if !ok {
 		if d, err := os.Open(dir); err == nil {
-			names, _ = d.Readdirnames(-1) //nolint:errcheck // as many as can be had
+			names, _ = d.Readdirnames(-1) // as many as can be had
 			d.Close()
 			slices.Sort(names)
 		}
@@ -213,12 +214,12 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (bool, match, error) {
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
-		return false, matchNot, nil
+		return false, matchNot, nil //nolint:nilerr // refused, or gone again; it is tried again when the directory has changed
 	}
 	fi, err := f.Stat()
 	if err != nil || idOf(fi) != e.id {
 		f.Close()
-		return false, matchNot, nil
+		return false, matchNot, nil //nolint:nilerr // another file has that name by now
 	}
 	m := matchFull
 	if !known {
@@ -241,7 +242,7 @@ func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (boo
 func open(f *os.File) (io.ReaderAt, error) {
 	var head [16]byte
 	n, err := f.ReadAt(head[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	c := compressionOf(head[:n])
@@ -374,7 +375,7 @@ func rotationNumber(path string) (int, bool) {
 func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
-		return true, nil //nolint:nilerr // refused, or gone again
+		return true, nil // refused, or gone again
 	}
 	bound := false
 	defer func() {
@@ -384,11 +385,11 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 	}()
 	src, err := open(f)
 	if err != nil {
-		return false, nil //nolint:nilerr // not ready
+		return false, nil // not ready
 	}
 	head := make([]byte, sampleLen)
 	n, err := src.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, nil
 	}
 	if n == 0 || binaryReason(e.path, head[:n]) != "" {
@@ -401,7 +402,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		}
 		again, err := open(f)
 		if err != nil {
-			return false, nil //nolint:nilerr // not ready
+			return false, nil // not ready
 		}
 		switch m, err := compare(again, &o.position); {
 		case err != nil:

@@ -118,7 +118,7 @@ func (r *run) tell(path string, err error) {
 	var ref *refusal
 	switch {
 	case errors.As(err, &ref):
-		r.log.Warn("not read: "+ref.reason, "file", path, "hint", ref.hint)
+		r.log.Warn("not read", "file", path, "reason", ref.reason, "hint", ref.hint)
 	case errors.Is(err, fs.ErrPermission):
 		r.log.Warn("not read: permission denied", "file", path, "error", err,
 			"hint", "add the daemon's user to the group of the file, adm on Debian")
@@ -380,7 +380,7 @@ func (r *run) patternDirs(dirs map[string]bool) {
 		//nolint:errcheck // what can't be walked can't be watched; files are still found by polling
 		filepath.WalkDir(base, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
-				return nil
+				return nil //nolint:nilerr // polling still finds the files there
 			}
 			if len(dirs) >= maxDirs || strings.Count(strings.TrimPrefix(path, base), "/") > depth {
 				return filepath.SkipDir

@@ -175,7 +175,7 @@ func (w *watcher) polled() bool {
 
 func (w *watcher) close() {
 	if w.fs != nil {
-		w.fs.Close() //nolint:errcheck // nothing is left to lose
+		w.fs.Close() // nothing is left to lose
 	}
 	<-w.done
 }
@@ -187,7 +187,7 @@ func remote(dir string) string {
 	if unix.Statfs(dir, &st) != nil {
 		return ""
 	}
-	switch uint32(st.Type) { //nolint:gosec // magic numbers are 32 bits wide
+	switch uint32(st.Type) { // magic numbers are 32 bits wide
 	case unix.NFS_SUPER_MAGIC:
 		return "nfs"
 	case unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC:
