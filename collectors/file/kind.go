@@ -118,7 +118,7 @@ func (f *inflated) fill(n int) {
 		m, err := f.r.Read(f.buf[len(f.buf) : len(f.buf)+n])
 		f.buf = f.buf[:len(f.buf)+m]
 		n -= m
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // a wrapped one is a truncated file
 			f.eof = true
 		} else {
 			f.err = err
