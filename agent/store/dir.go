@@ -21,8 +21,8 @@ const (
 )
 
 // prepareDir checks dir and, unless readOnly, makes or repairs it. It gives the uid and gid that own it: files that root
-// makes in a daemon's directory must stay the daemon's.
-func prepareDir(dir string, readOnly bool, repaired func(msg string)) (uid, gid int, err error) {
+// makes in a daemon's directory must stay the daemon's. repaired is told of a mode that let others read.
+func prepareDir(dir string, readOnly bool, repaired func(was fs.FileMode)) (uid, gid int, err error) {
 	fi, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if readOnly {
@@ -64,7 +64,7 @@ func prepareDir(dir string, readOnly bool, repaired func(msg string)) (uid, gid 
 			if err := os.Chmod(dir, 0o700); err != nil {
 				return 0, 0, fmt.Errorf("%w: others may read %s (mode %04o) and that can't be changed: %w", ErrUnsafe, dir, perm, err)
 			}
-			repaired(fmt.Sprintf("others could read %s (mode %04o); it is 0700 now", dir, perm))
+			repaired(perm)
 		}
 	}
 	return uid, gid, nil

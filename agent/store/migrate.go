@@ -82,7 +82,12 @@ func (s *Store) migrate(ctx context.Context, w *writer, list []string) error {
 	if err := s.begin(ctx, w); err != nil {
 		return s.explain(err)
 	}
-	defer w.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // of nothing, once committed
+	committed := false
+	defer func() {
+		if !committed {
+			s.rollback(w)
+		}
+	}()
 	// Again, now that nobody else can change it.
 	if v, _, err = s.version(ctx, w.conn); err != nil {
 		return err
@@ -95,8 +100,11 @@ func (s *Store) migrate(ctx context.Context, w *writer, list []string) error {
 			return fmt.Errorf("migration %d: %w", v+n+1, s.explain(err))
 		}
 	}
-	_, err = w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", applicationID, len(list)))
-	return s.explain(err)
+	if _, err := w.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", applicationID, len(list))); err != nil {
+		return s.explain(err)
+	}
+	committed = true
+	return nil
 }
 
 func (s *Store) newer(have, known int) error {
@@ -109,7 +117,8 @@ func drain(ctx context.Context, c *sql.Conn, query string) error {
 	if err != nil {
 		return err
 	}
+	defer rows.Close()
 	for rows.Next() {
 	}
-	return rows.Close()
+	return rows.Err()
 }

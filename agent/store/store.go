@@ -21,6 +21,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -74,7 +75,9 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	s.path = filepath.Join(dir, dbName)
-	s.uid, s.gid, err = prepareDir(dir, o.ReadOnly, func(msg string) { s.log.Warn(msg) })
+	s.uid, s.gid, err = prepareDir(dir, o.ReadOnly, func(was fs.FileMode) {
+		s.log.Warn("others could read the state directory; its mode is 0700 now", "directory", dir, "mode", fmt.Sprintf("%04o", was))
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -216,7 +216,7 @@ func TestCancelledUpdates(t *testing.T) {
 func TestCountsAndAliases(t *testing.T) {
 	s := open(t)
 	ctx := t.Context()
-	min := t0.Unix() / 60
+	minute := t0.Unix() / 60
 	add := func(tx *Tx, cluster string, n int64, at time.Time) error {
 		return tx.AddCounts(Counts{Cluster: cluster, Events: n, Problems: n, Severity: incident.SeverityError, First: at, Last: at,
 			Minutes: []Minute{{at.Unix() / 60, n}}})
@@ -256,13 +256,13 @@ func TestCountsAndAliases(t *testing.T) {
 		t.Error(err)
 	}
 	var buckets []Bucket
-	for b, err := range s.Buckets(ctx, min) {
+	for b, err := range s.Buckets(ctx, minute) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		buckets = append(buckets, b)
 	}
-	if d := cmp.Diff([]Bucket{{"lw-a", Minute{min, 1001}}, {"lw-a", Minute{min + 1, 100}}}, buckets); d != "" {
+	if d := cmp.Diff([]Bucket{{"lw-a", Minute{minute, 1001}}, {"lw-a", Minute{minute + 1, 100}}}, buckets); d != "" {
 		t.Error(d)
 	}
 	var memory []ClusterMemory

@@ -125,7 +125,7 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	if err := tx.usable(); err != nil {
 		return 0, err
 	}
-	st, err := tx.w.stmt(query)
+	st, err := tx.w.stmt(query) //nolint:sqlclosecheck // kept for the next use; the writer closes it
 	if err != nil {
 		return 0, tx.fail(err)
 	}
@@ -145,7 +145,7 @@ func (tx *Tx) insert(query string, args ...any) (int64, error) {
 	if err := tx.usable(); err != nil {
 		return 0, err
 	}
-	st, err := tx.w.stmt(query)
+	st, err := tx.w.stmt(query) //nolint:sqlclosecheck // kept for the next use; the writer closes it
 	if err != nil {
 		return 0, tx.fail(err)
 	}
@@ -161,7 +161,7 @@ func (tx *Tx) query(query string, args ...any) (*sql.Rows, error) {
 	if err := tx.usable(); err != nil {
 		return nil, err
 	}
-	st, err := tx.w.stmt(query)
+	st, err := tx.w.stmt(query) //nolint:sqlclosecheck // kept for the next use; the writer closes it
 	if err != nil {
 		return nil, tx.fail(err)
 	}
@@ -194,7 +194,7 @@ type snapshot struct {
 }
 
 func (r snapshot) query(query string, args ...any) (*sql.Rows, error) {
-	return r.tx.QueryContext(r.ctx, query, args...)
+	return r.tx.QueryContext(r.ctx, query, args...) //nolint:gosec // G701: this package's own text; what comes from outside is an argument
 }
 
 func (r snapshot) failed(err error) error { return err }
