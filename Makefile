@@ -11,10 +11,10 @@ GOVULNCHECK_VERSION   := v1.9.0
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps lint vuln bench fuzz clean
+.PHONY: help build test test-deps lint vuln bench bench-diagnose fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/logwright, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/logwright ./cmd/logwright
@@ -40,6 +40,10 @@ vuln: ## known vulnerabilities in what the binary really calls
 
 bench: ## every benchmark once, a second each
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# Flags: make bench-diagnose BENCHFLAGS='-size 200 -runs 1 -kinds mix'
+bench-diagnose: build ## time and peak memory of `diagnose` on 1 GB and on hostile logs, beside a loop that counts lines
+	cd bench && $(GO) run ./diagnose -binary $(CURDIR)/bin/logwright $(BENCHFLAGS)
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
