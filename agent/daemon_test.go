@@ -78,7 +78,7 @@ func TestModelThatFails(t *testing.T) {
 				}
 
 				fake.Answer(goodAnswer)
-				advance(40 * time.Minute)
+				advance(55 * time.Minute)
 				inc = h.only()
 				if inc.Diagnosis.Source != "fake-1" || inc.Diagnosis.Category != "dependency" {
 					t.Fatalf("the model answers again and was not asked: %+v", inc.Diagnosis)

@@ -86,7 +86,11 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 		if err := g.p.restore(g.now(), s.Source, s.ID, s.File, s.Position, s.Pending); err != nil {
 			g.log.Error("pending lines were lost", "err", err)
 			gap := incident.Gap{Source: s.Source, File: s.File, At: g.now(), Reason: "the saved state of the joiner was damaged"}
-			if err := g.st.Update(ctx, func(tx *store.Tx) error { return g.gap(tx, gap) }); err != nil {
+			// The damaged state goes with the same write, so that it is told of once.
+			if err := g.st.Update(ctx, func(tx *store.Tx) error {
+				s.Pending = nil
+				return errors.Join(g.gap(tx, gap), tx.SaveStream(s))
+			}); err != nil {
 				return err
 			}
 		}
@@ -299,7 +303,12 @@ func (g *ingest) firings() []firing {
 			f.samples = append(f.samples, s)
 		}
 		for _, m := range sortedMinutes(d.minutes) {
-			c.Minutes = append(c.Minutes, store.Minute{Minute: m.minute, N: m.n})
+			// Any line may claim any minute, and each is a row: what no baseline looks at is not kept.
+			this := now.Unix() / 60
+			if m.minute < this-baselineDays*24*60 {
+				continue
+			}
+			c.Minutes = append(c.Minutes, store.Minute{Minute: min(m.minute, this), N: m.n})
 			if spike, ok := g.baselines.Observe(id, time.Unix(m.minute*60, 0).UTC(), now, int(m.n)); ok && g.spikes {
 				f.spike = &spike
 			}

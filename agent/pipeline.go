@@ -24,6 +24,9 @@ const (
 	maxSampled   = 1 << 16
 )
 
+// maxUnits is how many units' services are remembered for one stream.
+const maxUnits = 4096
+
 // pipelineConfig is what turns lines into counted clusters.
 type pipelineConfig struct {
 	// threshold is the least severity that makes an event a problem.
@@ -82,21 +85,27 @@ func newPipeline(cfg pipelineConfig, clusters *cluster.Clusterer) *pipeline {
 	}
 }
 
-// restore puts back a stream as the store kept it. now is when: the stream's collector has to look at it first.
+// restore puts back a stream as the store kept it. now is when: the stream's collector has to look at it first. Where the
+// pending lines can't be read they are lost, and the error says so; the position holds all the same, or all that was
+// counted would be read again.
 func (p *pipeline) restore(now time.Time, source, id, file string, position, pending []byte) error {
 	join, err := events.NewJoiner(p.cfg.joiner(source))
 	if err != nil {
 		return fmt.Errorf("source %s: %w", source, err)
 	}
+	var lost error
 	if len(pending) > 0 {
 		if err := join.Restore(pending); err != nil {
-			return fmt.Errorf("the pending lines of %s (source %s): %w", file, source, err)
+			lost = fmt.Errorf("the pending lines of %s (source %s): %w", file, source, err)
+			if join, err = events.NewJoiner(p.cfg.joiner(source)); err != nil {
+				return err
+			}
 		}
 	}
 	s := &stream{source: source, id: id, join: join, position: position, readAt: now, more: true}
 	p.name(s, file, "")
 	p.streams[streamKey{source, id}] = s
-	return nil
+	return lost
 }
 
 func (p *pipeline) stream(source string, b *collectors.Batch) (*stream, error) {
@@ -199,6 +208,9 @@ func (s *stream) serviceFor(p *pipeline, unit string) string {
 	name, ok := s.units[unit]
 	if !ok {
 		name = p.cfg.serviceOf(s.file, unit)
+		if len(s.units) >= maxUnits {
+			clear(s.units) // sessions and timers have a unit each time; they are soon asked for again
+		}
 		s.units[strings.Clone(unit)] = name
 	}
 	return name
