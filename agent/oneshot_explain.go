@@ -34,8 +34,8 @@ func (o *OneShot) Explain(ctx context.Context, emit func(Explained) error) error
 			if err != nil {
 				return err
 			}
-			defer os.Remove(spool.Name()) //nolint:errcheck // a temporary file
-			defer spool.Close()           //nolint:errcheck // read only from here on
+			defer os.Remove(spool.Name())
+			defer spool.Close()
 			if err := one.explainOne(ctx, spool, emit); err != nil {
 				return err
 			}
@@ -72,8 +72,8 @@ func (o *OneShot) explainOne(ctx context.Context, spool *os.File, emit func(Expl
 	if err != nil {
 		return fmt.Errorf("the clusters of the first reading need a temporary file: %w", err)
 	}
-	defer os.Remove(refs.Name()) //nolint:errcheck // a temporary file
-	defer refs.Close()           //nolint:errcheck // a temporary file
+	defer os.Remove(refs.Name())
+	defer refs.Close()
 	w := bufio.NewWriterSize(refs, 1<<16)
 	var writeErr error
 	p, err := o.pipeline(func(_ *incident.Record, ref cluster.Ref) {
@@ -164,9 +164,9 @@ const reorderWindow = 512
 // reorder is a heap of events by first line.
 type reorder []Explained
 
-func (h reorder) Len() int           { return len(h) }
-func (h reorder) Less(i, j int) bool { return h[i].Record.FirstLine < h[j].Record.FirstLine }
-func (h reorder) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *reorder) Len() int           { return len(*h) }
+func (h *reorder) Less(i, j int) bool { return (*h)[i].Record.FirstLine < (*h)[j].Record.FirstLine }
+func (h *reorder) Swap(i, j int)      { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
 
 // Push and Pop are for container/heap.
 func (h *reorder) Push(x any) { *h = append(*h, x.(Explained)) }

@@ -56,7 +56,7 @@ func (a *app) auditShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // read only
+			defer st.Close()
 			head, err := st.AuditHead(cmd.Context())
 			if err != nil {
 				return err
@@ -122,7 +122,7 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // read only
+			defer st.Close()
 			r, err := st.VerifyAudit(cmd.Context(), heads...)
 			if err != nil {
 				return err

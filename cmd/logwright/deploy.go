@@ -46,7 +46,7 @@ model that is asked about one is told of it. Call it at the end of a deployment.
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // everything was committed
+			defer st.Close()
 			r := incident.Release{Service: list[0], Version: list[1], At: when.UTC()}
 			err = st.Update(cmd.Context(), func(tx *store.Tx) error {
 				if err := tx.AddRelease(r); err != nil {

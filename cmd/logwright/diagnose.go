@@ -66,7 +66,7 @@ func (a *app) diagnose(ctx context.Context, cfg *config.Config, files []string, 
 		if err != nil {
 			return err
 		}
-		defer st.Close() //nolint:errcheck // everything was committed
+		defer st.Close()
 		asking.Store = st
 	}
 	start := time.Now()

@@ -186,7 +186,7 @@ func stateFinding(ctx context.Context, dir string) finding {
 	case err != nil:
 		return finding{"state", statusFailed, err.Error(), "run doctor as the user the daemon runs as"}
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	if err := st.Check(ctx); err != nil {
 		return finding{"state", statusFailed, err.Error(), "move the directory away; the daemon starts a new one"}
 	}

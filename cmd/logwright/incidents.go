@@ -72,7 +72,7 @@ func (a *app) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // read only
+			defer st.Close()
 			list, err := st.Incidents(cmd.Context(), f)
 			if err != nil {
 				return err
@@ -124,7 +124,7 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // read only
+			defer st.Close()
 			inc, err := st.Incident(cmd.Context(), list[0])
 			if err != nil {
 				return listHint(err)
@@ -165,7 +165,7 @@ func (a *app) changeCommand(name string, to incident.State, short, long string) 
 			if err != nil {
 				return err
 			}
-			defer st.Close() //nolint:errcheck // everything was committed
+			defer st.Close()
 			inc, err := agent.ChangeState(cmd.Context(), st, list[0], to, actor(), why, a.notifiers())
 			if err != nil {
 				return listHint(err)
@@ -209,7 +209,7 @@ func (a *app) completeIncident(cmd *cobra.Command, list []string, _ string) ([]s
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	all, err := st.Incidents(ctx, store.Filter{Limit: 200})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp

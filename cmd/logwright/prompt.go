@@ -89,7 +89,7 @@ func (a *app) promptsOfFiles(ctx context.Context, id string, files []string) err
 func (a *app) promptOfIncident(ctx context.Context, id string) error {
 	st, openErr := a.open(ctx, true)
 	if openErr == nil {
-		defer st.Close() //nolint:errcheck // read only
+		defer st.Close()
 		inc, err := st.Incident(ctx, id)
 		if err == nil {
 			calls, err := st.Calls(ctx, inc.ID)
@@ -117,7 +117,7 @@ func (a *app) promptOfIncident(ctx context.Context, id string) error {
 	if err != nil {
 		return openErr
 	}
-	defer kept.Close() //nolint:errcheck // read only
+	defer kept.Close()
 	calls, err := kept.Calls(ctx, id)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func TestSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only the child writes
+	defer f.Close()
 	d := exec.CommandContext(t.Context(), os.Args[0], "run", "--config", cfg)
 	d.Env = append(os.Environ(), beLogwright+"=1")
 	d.Stdout, d.Stderr = f, f
@@ -77,7 +77,7 @@ func appendTo(t *testing.T, path, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // the write says it
+	defer f.Close()
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func (e *event) reset() {
 }
 
 // put appends one physical line.
-func (e *event) put(p piece, max int) {
+func (e *event) put(p piece, limit int) {
 	e.pieces = append(e.pieces, p)
 	e.bytes += p.size()
 	if k := len(e.spans) - 1; p.num > 0 {
@@ -59,8 +59,8 @@ func (e *event) put(p piece, max int) {
 			e.spans = append(e.spans, span{p.num, p.num})
 		}
 	}
-	if e.bytes > max {
-		e.cut(max)
+	if e.bytes > limit {
+		e.cut(limit)
 	}
 }
 
@@ -85,11 +85,11 @@ const pieceCost = 48
 // maxSpans bounds how many gaps between an event's lines are remembered.
 const maxSpans = 1024
 
-// cut drops lines from the middle of an event that has become too large: three quarters of max stay of its beginning,
+// cut drops lines from the middle of an event that has become too large: three quarters of limit stay of its beginning,
 // and half of what is left of its end.
-func (e *event) cut(max int) {
+func (e *event) cut(limit int) {
 	e.truncated = true
-	keep := max - max/4
+	keep := limit - limit/4
 	n, i := 0, 0
 	for i < len(e.pieces) && (i == 0 || n+e.pieces[i].size() <= keep) {
 		n += e.pieces[i].size()
@@ -97,7 +97,7 @@ func (e *event) cut(max int) {
 	}
 	k := len(e.pieces)
 	tail := 0
-	for k > i && tail+e.pieces[k-1].size() <= max/8 {
+	for k > i && tail+e.pieces[k-1].size() <= limit/8 {
 		k--
 		tail += e.pieces[k].size()
 	}
@@ -355,5 +355,5 @@ func (a *arena) copy(s string) string {
 	}
 	n := len(a.buf)
 	a.buf = append(a.buf, s...)
-	return unsafe.String(&a.buf[n], len(s))
+	return unsafe.String(&a.buf[n], len(s)) //nolint:gosec // G103: the bytes are never written again
 }

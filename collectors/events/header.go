@@ -429,7 +429,7 @@ func (c *scanner) word(s string, first bool) bool {
 		n++
 	}
 	if !h.leveled {
-		if sev, size, ok := c.levelToken(s, n, first); ok {
+		if sev, size, ok := c.levelToken(s, n); ok {
 			c.level(sev, size)
 			return true
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // levelToken says whether the word s[:n] is a level in the place of a level, and how many bytes belong to it.
-func (c *scanner) levelToken(s string, n int, first bool) (incident.Severity, int, bool) {
+func (c *scanner) levelToken(s string, n int) (incident.Severity, int, bool) {
 	h := c.h
 	next := at(s, n)
 	if n == 1 { // "2024-01-02 15:04:05 E message", Android's "D Tag: message"

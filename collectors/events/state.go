@@ -257,10 +257,10 @@ func (r *stateReader) int() int64 {
 	return v
 }
 
-// count reads a number that is at most max.
-func (r *stateReader) count(max int) int {
+// count reads a number that is at most limit.
+func (r *stateReader) count(limit int) int {
 	v := r.uint()
-	if v > uint64(max) {
+	if v > uint64(limit) {
 		r.fail()
 		return 0
 	}
