@@ -131,7 +131,9 @@ func (r *run) admit(e entry) error {
 	}
 	s := r.begin(e.path, e.path, target)
 	if o := r.logOf(e.path); o != nil {
+		r.unnote(s)
 		s.base, s.real = o.base, o.real
+		r.note(s)
 	}
 	bound = true
 	if err := r.bind(s, e, f, map[fileID]entry{e.id: e}); err != nil {
@@ -145,17 +147,6 @@ func (r *run) admit(e entry) error {
 		}
 	}
 	return r.emit(r.batch(s))
-}
-
-// logOf gives a stream of the log that path is an older file of.
-func (r *run) logOf(path string) *stream {
-	dir, name := filepath.Dir(path), filepath.Base(path)
-	for _, s := range r.order {
-		if isRotationOf(name, filepath.Base(s.base)) && filepath.Dir(s.base) == dir {
-			return s
-		}
-	}
-	return nil
 }
 
 // toEnd moves s to the end of f, over an unfinished line too.
@@ -216,11 +207,8 @@ const (
 // isCopy says whether f, found at e, is what copytruncate (or a person) copied from a log that is being read. Only a file
 // whose name says that it is an older one of that log is asked: other files with the same content are other logs.
 func (r *run) isCopy(e entry, f *os.File, size int64) copied {
-	name := filepath.Base(e.path)
-	for _, s := range r.order {
-		if s.lost || s.packed || s.file() == e.id ||
-			!isRotationOf(name, filepath.Base(s.base)) && !isRotationOf(name, filepath.Base(s.real)) ||
-			filepath.Dir(s.real) != filepath.Dir(e.path) && filepath.Dir(s.base) != filepath.Dir(e.path) {
+	for _, s := range r.newerOf(e.path) {
+		if s.lost || s.packed || s.file() == e.id {
 			continue
 		}
 		src, err := r.source(s)

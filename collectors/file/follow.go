@@ -50,8 +50,9 @@ type run struct {
 	order   []*stream // fair: each gets a batch in turn
 	byFile  map[fileID]*stream
 	byPath  map[string][]*stream
-	passed  map[fileID]passed // files that are not read, and why
-	told    map[string]string // what was said of a path
+	byLog   map[string][]*stream // by base and real
+	passed  map[fileID]passed    // files that are not read, and why
+	told    map[string]string    // what was said of a path
 	opened  int
 	// displaced are the streams that were current files until now, by id.
 	displaced map[string]displaced
@@ -72,7 +73,7 @@ type run struct {
 func (c *Collector) follow(ctx context.Context, from collectors.Cursor, emit func(collectors.Batch) error) error {
 	r := &run{
 		Collector: c, ctx: ctx, emit: emit, ch: chunker{maxLine: c.cfg.MaxLine}, first: true,
-		streams: map[string]*stream{}, byFile: map[fileID]*stream{}, byPath: map[string][]*stream{},
+		streams: map[string]*stream{}, byFile: map[fileID]*stream{}, byPath: map[string][]*stream{}, byLog: map[string][]*stream{},
 		passed: map[fileID]passed{}, displaced: map[string]displaced{}, told: map[string]string{},
 		w: newWatcher(c.cfg.Watch, c.log),
 	}
@@ -382,7 +383,9 @@ func (r *run) truncated(s *stream) error {
 	}
 	n := r.begin(s.path, s.base, s.real)
 	if !sameLog(s.path, s.real) && s.path != s.base {
+		r.unnote(n)
 		n.base, n.real = s.path, s.path // an inode that was used again for another log
+		r.note(n)
 	}
 	n.dev, n.ino, n.mtime, n.size, n.seen, n.dirty = s.dev, s.ino, s.mtime, s.size, s.seen, true
 	n.f, n.rotated, n.quiet = s.f, s.rotated, now
@@ -447,6 +450,7 @@ func (r *run) drop(s *stream) error {
 		delete(r.byFile, s.file())
 	}
 	delete(r.streams, s.id)
+	r.unnote(s)
 	r.order = slices.DeleteFunc(r.order, func(o *stream) bool { return o == s })
 	b := r.batch(s)
 	b.Ended, b.Position = true, nil
@@ -470,6 +474,7 @@ func (r *run) begin(path, base, target string) *stream {
 func (r *run) add(s *stream) {
 	r.streams[s.id] = s
 	r.order = append(r.order, s)
+	r.note(s)
 }
 
 // sameLog says whether path is the current or an older file of the log at base.

@@ -31,30 +31,24 @@ func (l listings) names(dir string) []string {
 
 // siblings lists the regular files that may be the current or an older file of the log of s.
 func (l listings) siblings(s *stream) (out []entry) {
-	logs := []string{filepath.Base(s.real)}
-	if b := filepath.Base(s.base); b != logs[0] {
-		logs = append(logs, b)
-	}
-	self := filepath.Base(s.path)
-	var dirs []string
+	var dirs, paths []string
 	for _, p := range []string{s.real, s.base, s.path} {
 		if d := filepath.Dir(p); !slices.Contains(dirs, d) {
 			dirs = append(dirs, d)
 		}
 	}
 	for _, dir := range dirs {
-		for _, name := range l.names(dir) {
-			ok := name == self
-			for _, log := range logs {
-				ok = ok || name == log || isRotationOf(name, log)
+		for _, base := range []string{filepath.Base(s.real), filepath.Base(s.base)} {
+			for _, name := range l.namesOf(dir, base) {
+				paths = append(paths, filepath.Join(dir, name))
 			}
-			if !ok {
-				continue
-			}
-			path := filepath.Join(dir, name)
-			if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() {
-				out = append(out, entryOf(path, fi))
-			}
+		}
+	}
+	paths = append(paths, s.path)
+	slices.Sort(paths)
+	for _, path := range slices.Compact(paths) {
+		if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() {
+			out = append(out, entryOf(path, fi))
 		}
 	}
 	return out
@@ -396,7 +390,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		return n > 0, nil
 	}
 	// A copy of what is being read, or was, is nothing new.
-	for _, o := range r.order {
+	for _, o := range r.byLog[s.real] {
 		if o.real != s.real || o.head == "" {
 			continue
 		}
