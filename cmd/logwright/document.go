@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/logwright/logwright/agent"
 	"github.com/logwright/logwright/agent/incident"
@@ -145,8 +148,41 @@ func timeOrNull(t time.Time) *time.Time {
 
 // writeJSON writes one document.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
+	e := newJSON(w)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// newJSON gives an encoder whose output may be looked at in a terminal.
+func newJSON(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(inertJSON{w})
+	e.SetEscapeHTML(false)
+	return e
+}
+
+// inertJSON writes JSON whose strings hold nothing that a terminal acts on. encoding/json escapes the first control characters
+// only; the others, and what is invisible or changes direction, are written as \u escapes here, which any reader takes for the same text.
+// An Encoder writes a value at once, so no character is in two Writes.
+type inertJSON struct{ w io.Writer }
+
+// Write writes the whole of b.
+func (j inertJSON) Write(b []byte) (int, error) {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		switch s := b[i : i+n]; {
+		case ' ' <= r && r < 0x7f || r == '\n' || string(s) == incident.Printable(string(s)):
+			out = append(out, s...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += n
+	}
+	if _, err := j.w.Write(out); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -39,8 +38,7 @@ func (a *app) explainCommand() *cobra.Command {
 			p := newPage(a.out)
 			emit := p.explained
 			if a.output == "json" {
-				e := json.NewEncoder(p.w)
-				e.SetEscapeHTML(false)
+				e := newJSON(p.w)
 				emit = func(x agent.Explained) error { return e.Encode(newExplainDocument(&x)) }
 			}
 			err = o.Explain(cmd.Context(), emit)

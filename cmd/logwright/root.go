@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/logwright/logwright/agent/config"
+	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/store"
 )
 
@@ -79,16 +80,17 @@ func execute(ctx context.Context, args []string, s streams) int {
 	return exitFailed
 }
 
-// complain prints what went wrong, where, and what to do. A configuration's errors are a list with hints of their own.
+// complain prints what went wrong, where, and what to do. A configuration's errors are a list with hints of their own. Errors name
+// files, and anybody may have named those.
 func (a *app) complain(err error) {
 	if list, ok := errors.AsType[*config.Errors](err); ok {
 		n := len(list.List)
-		fmt.Fprintf(a.err, "%s\n%s\n", list.Error(), count(n, "error", "errors")+" in the configuration; nothing was started")
+		fmt.Fprintf(a.err, "%s\n%s\n", incident.Printable(list.Error()), count(n, "error", "errors")+" in the configuration; nothing was started")
 		return
 	}
-	fmt.Fprintf(a.err, "logwright: %s\n", err)
+	fmt.Fprintf(a.err, "logwright: %s\n", incident.Printable(err.Error()))
 	if h, ok := errors.AsType[hinted](err); ok {
-		fmt.Fprintf(a.err, "    hint: %s\n", h.hint)
+		fmt.Fprintf(a.err, "    hint: %s\n", incident.Printable(h.hint))
 	}
 }
 
