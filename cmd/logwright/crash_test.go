@@ -31,6 +31,9 @@ import (
 const (
 	crashEvents = 200_000
 	crashKills  = 50
+	// crashSeen events are written before the first kill and rotation: a log that is rotated away before the daemon ever saw
+	// it is not its log.
+	crashSeen = 20
 	// traceEvery makes each nth event a stack trace of several lines.
 	traceEvery = 10
 )
@@ -162,12 +165,17 @@ func (c *crash) run() {
 	// Kills and rotations fall where the random numbers say, in the middle of whatever the daemon does then.
 	kills := map[int]bool{}
 	for len(kills) < crashKills {
-		kills[c.rng.IntN(crashEvents)] = true
+		kills[crashSeen+c.rng.IntN(crashEvents-crashSeen)] = true
 	}
 	var buf bytes.Buffer
+	for i := range crashSeen {
+		writeEvent(&buf, i)
+	}
+	c.write(f, &buf)
+	c.awaitFirst()
 	pace := time.NewTimer(0)
 	defer pace.Stop()
-	for i := range crashEvents {
+	for i := crashSeen; i < crashEvents; i++ {
 		writeEvent(&buf, i)
 		if kills[i] || buf.Len() > 8<<10 && c.rng.IntN(4) == 0 {
 			c.write(f, &buf)
@@ -200,6 +208,25 @@ func (c *crash) run() {
 	c.await()
 	if err := f.Close(); err != nil {
 		c.t.Fatal(err)
+	}
+}
+
+// awaitFirst waits until the daemon has counted something.
+func (c *crash) awaitFirst() {
+	c.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(time.Minute)
+	defer deadline.Stop()
+	for {
+		if per, _ := c.counted(); len(per) > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			c.t.Fatal("the daemon counted nothing within a minute")
+		}
 	}
 }
 
@@ -253,7 +280,6 @@ func (c *crash) counted() (perEvent map[int]int64, problems int64) {
 	ctx := context.Background()
 	st, err := store.Open(ctx, filepath.Join(c.dir, "state"), store.Options{ReadOnly: true})
 	if err != nil {
-		c.t.Logf("not readable yet: %v", err)
 		return nil, 0
 	}
 	defer st.Close() //nolint:errcheck // read only
