@@ -50,7 +50,7 @@ func openTelling(t *testing.T, notifiers map[string]Notifier) *telling {
 	return &telling{st: st, log: slog.New(slog.DiscardHandler), now: time.Now, notifiers: notifiers}
 }
 
-func (tl *telling) enqueue(t *testing.T, kind incident.EventKind, n int, notifiers ...string) {
+func enqueue(t *testing.T, tl *telling, kind incident.EventKind, n int, notifiers ...string) {
 	t.Helper()
 	err := tl.st.Update(t.Context(), func(tx *store.Tx) error {
 		for i := range n {
@@ -66,7 +66,7 @@ func (tl *telling) enqueue(t *testing.T, kind incident.EventKind, n int, notifie
 	}
 }
 
-func (tl *telling) left(t *testing.T) []store.Delivery {
+func waiting(t *testing.T, tl *telling) []store.Delivery {
 	t.Helper()
 	ds, err := tl.st.Due(t.Context(), time.Now().Add(1000*time.Hour), 0)
 	if err != nil {
@@ -126,8 +126,8 @@ func TestEveryDeliveryIsInOneMessage(t *testing.T) {
 func TestTwoStormsInOneRoundAreBothTold(t *testing.T) {
 	out := &fakeNotifier{}
 	tl := openTelling(t, map[string]Notifier{"out": out})
-	tl.enqueue(t, incident.EventOpened, 8, "out")
-	tl.enqueue(t, incident.EventResolved, 7, "out")
+	enqueue(t, tl, incident.EventOpened, 8, "out")
+	enqueue(t, tl, incident.EventResolved, 7, "out")
 	if _, err := tl.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +144,11 @@ func TestTwoStormsInOneRoundAreBothTold(t *testing.T) {
 func TestNotifierThatIsGone(t *testing.T) {
 	out := &fakeNotifier{}
 	tl := openTelling(t, map[string]Notifier{"out": out})
-	tl.enqueue(t, incident.EventOpened, 1, "renamed", "out")
+	enqueue(t, tl, incident.EventOpened, 1, "renamed", "out")
 	if _, err := tl.round(t.Context()); err != nil {
 		t.Fatalf("the outbox stands still: %v", err)
 	}
-	if left := tl.left(t); len(left) != 0 || len(out.told) != 1 {
+	if left := waiting(t, tl); len(left) != 0 || len(out.told) != 1 {
 		t.Errorf("%d left, %d told; want 0 and 1", len(left), len(out.told))
 	}
 }
@@ -160,7 +160,7 @@ func TestChannelThatAsksForPeace(t *testing.T) {
 		out := &fakeNotifier{}
 		tl := openTelling(t, map[string]Notifier{"busy": busy, "out": out})
 		for _, k := range []incident.EventKind{incident.EventOpened, incident.EventResolved, incident.EventSpike} {
-			tl.enqueue(t, k, 2, "busy", "out")
+			enqueue(t, tl, k, 2, "busy", "out")
 		}
 		for range 40 {
 			if _, err := tl.round(t.Context()); err != nil {
@@ -178,8 +178,8 @@ func TestChannelThatAsksForPeace(t *testing.T) {
 			}
 			<-time.After(5 * time.Second)
 		}
-		if len(busy.told) != 7 || len(tl.left(t)) != 0 {
-			t.Errorf("%d attempts in all, want 7; %d left", len(busy.told), len(tl.left(t)))
+		if len(busy.told) != 7 || len(waiting(t, tl)) != 0 {
+			t.Errorf("%d attempts in all, want 7; %d left", len(busy.told), len(waiting(t, tl)))
 		}
 		for _, e := range busy.told {
 			if e.Resend {
@@ -205,7 +205,7 @@ func TestAnswerThatNeverCame(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				out := &fakeNotifier{err: tc.err}
 				tl := openTelling(t, map[string]Notifier{"out": out})
-				tl.enqueue(t, incident.EventOpened, 1, "out")
+				enqueue(t, tl, incident.EventOpened, 1, "out")
 				for range 2 {
 					if _, err := tl.round(t.Context()); err != nil {
 						t.Fatal(err)
@@ -225,7 +225,7 @@ func TestNotifierThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, out := &fakeNotifier{hang: make(chan struct{})}, &fakeNotifier{}
 		tl := openTelling(t, map[string]Notifier{"a-stuck": stuck, "out": out})
-		tl.enqueue(t, incident.EventOpened, 1, "a-stuck", "out")
+		enqueue(t, tl, incident.EventOpened, 1, "a-stuck", "out")
 		for range 3 {
 			if _, err := tl.round(t.Context()); err != nil {
 				t.Fatal(err)
@@ -236,7 +236,7 @@ func TestNotifierThatHangs(t *testing.T) {
 			t.Errorf("the other notifier told %d times, want 1", len(out.told))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		tl.enqueue(t, incident.EventResolved, 1, "out")
+		enqueue(t, tl, incident.EventResolved, 1, "out")
 		out.hang = make(chan struct{})
 		ended := make(chan struct{})
 		go func() {
@@ -246,7 +246,7 @@ func TestNotifierThatHangs(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		<-ended
-		if left := tl.left(t); len(left) != 2 || !left[0].Event.Resend || !left[1].Event.Resend {
+		if left := waiting(t, tl); len(left) != 2 || !left[0].Event.Resend || !left[1].Event.Resend {
 			t.Errorf("what was on its way is not kept as such: %+v", left)
 		}
 		close(stuck.hang)

@@ -240,15 +240,15 @@ func (s *Store) ChangedByOthers(ctx context.Context) (bool, error) {
 }
 
 // SetMaxBytes changes limits.store, from the next write on.
-func (s *Store) SetMaxBytes(ctx context.Context, max int64) error {
+func (s *Store) SetMaxBytes(ctx context.Context, limit int64) error {
 	if err := s.take(ctx); err != nil {
 		return err
 	}
 	defer func() { <-s.turn }()
-	if s.max == max {
+	if s.max == limit {
 		return nil
 	}
-	s.max = max
+	s.max = limit
 	if s.w == nil {
 		return nil
 	}
