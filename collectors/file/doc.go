@@ -28,6 +28,11 @@
 //     that has left no copy beside it takes its unread lines along. Recorded as a gap.
 //   - A file that is truncated and written again with the same first and the same last KiB before the offset, between two
 //     looks, can't be told from one that was not.
+//   - A file that was empty, is written, and emptied in place without leaving a copy, between two looks, leaves no trace.
 //   - A rotated file moved to another directory while nobody looked is found only if the include patterns lead there and
 //     the file system still gives it the same inode.
+//   - Of generations that came and went unseen, the time of last writing tells which are new. A compressor that does not
+//     keep it (a shell pipe, not gzip, xz, zstd, bzip2 or logrotate) can make an old one look new where names have no number.
+//   - A generation that came and went unseen and begins with the same KiB as one of which nothing was read yet is taken for
+//     its copy.
 package file

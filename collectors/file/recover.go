@@ -381,8 +381,8 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 	if err != nil {
 		return false, nil // not ready
 	}
-	head := make([]byte, sampleLen)
-	n, err := src.ReadAt(head, 0)
+	head := make([]byte, sampleLen+blockLen)
+	n, err := src.ReadAt(head[:sampleLen], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, nil
 	}
@@ -391,14 +391,20 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 	}
 	// A copy of what is being read, or was, is nothing new.
 	for _, o := range r.byLog[s.real] {
-		if o.real != s.real || o.head == "" {
+		p := o.position
+		if p.head == "" && o.f != nil {
+			// Nothing was read of it when it was last seen; it may have been written and compressed since.
+			k, _ := o.f.ReadAt(head[n:n+blockLen], 0) //nolint:errcheck // no bytes, no likeness
+			p.head = fingerprintOf(head[n : n+k])
+		}
+		if o.real != s.real || p.head == "" {
 			continue
 		}
 		again, err := open(f)
 		if err != nil {
 			return false, nil // not ready
 		}
-		switch m, err := compare(again, &o.position); {
+		switch m, err := compare(again, &p); {
 		case err != nil:
 			return false, nil
 		case m == matchFull, m == matchShort && o.rotated:

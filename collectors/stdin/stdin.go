@@ -114,7 +114,7 @@ func (c *Collector) Collect(ctx context.Context, _ collectors.Cursor, emit func(
 			}
 			err := emit(collectors.Batch{
 				Stream: Stream, File: File, Service: Service, Lines: s.lines, ReadAt: c.opt.Now(),
-				Position: binary.AppendUvarint(nil, uint64(s.offset)), Ended: eof && !more,
+				Position: binary.AppendUvarint(nil, uint64(s.offset)), Ended: eof && !more, More: more,
 			})
 			if err != nil {
 				return err

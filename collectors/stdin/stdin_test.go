@@ -111,16 +111,23 @@ func TestCancelWhileReading(t *testing.T) {
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte("a\r\nb\n\nc"), uint8(3))
 	f.Add([]byte(strings.Repeat("x", 200)+"\n\xff"), uint8(7))
-	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
-		whole, _, _ := collect(t, bytes.NewReader(in), 64)
-		var pieces []io.Reader
-		for n := int(step) + 1; len(in) > 0; {
-			k := min(n, len(in))
-			pieces = append(pieces, bytes.NewReader(in[:k]))
-			in = in[k:]
+	split := func(in []byte, step int) (lines []events.Line) {
+		s := splitter{max: 64}
+		for {
+			n := min(step, len(in))
+			piece, eof := in[:n], n == len(in)
+			for more := true; more; {
+				piece, more = s.split(piece, eof)
+				lines = append(lines, s.lines...)
+			}
+			if eof {
+				return lines
+			}
+			in = in[n:]
 		}
-		cut, _, _ := collect(t, io.MultiReader(pieces...), 64)
-		if d := cmp.Diff(whole, cut); d != "" {
+	}
+	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
+		if d := cmp.Diff(split(in, len(in)+1), split(in, int(step)+1)); d != "" {
 			t.Fatalf("split by the pieces:\n%s", d)
 		}
 	})
