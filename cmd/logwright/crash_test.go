@@ -107,7 +107,7 @@ notify: []
 func (c *crash) file(name, text string) string {
 	c.t.Helper()
 	p := filepath.Join(c.dir, name)
-	if err := os.WriteFile(p, []byte(text), 0o644); err != nil { //nolint:gosec // logrotate wants to read it
+	if err := os.WriteFile(p, []byte(text), 0o644); err != nil { // logrotate wants to read it
 		c.t.Fatal(err)
 	}
 	return p
@@ -232,7 +232,7 @@ func (c *crash) awaitFirst() {
 
 func (c *crash) open() *os.File {
 	c.t.Helper()
-	f, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) //nolint:gosec // logrotate's create mode
+	f, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) // logrotate's create mode
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func (c *crash) counted() (perEvent map[int]int64, problems int64) {
 	if err != nil {
 		return nil, 0
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	perEvent = map[int]int64{}
 	first := crashStart.Unix() / 60
 	for b, err := range st.Buckets(ctx, 0) {
@@ -417,7 +417,7 @@ func TestKilledWhileRotatedByCopytruncate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	gaps, err := st.Gaps(context.Background(), time.Time{}, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -217,7 +217,7 @@ func (b *besieged) incidents() map[string]*incident.Incident {
 	if err != nil {
 		return nil
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	list, err := st.Incidents(b.t.Context(), store.Filter{})
 	if err != nil {
 		b.t.Fatal(err)
