@@ -27,6 +27,7 @@ test-deps: ## install what the tests need (as root or by sudo; only what is miss
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint with .golangci.yml
 	$< run ./...
+	cd bench && $< run ./...
 
 # Built with a fresh module list of its own: the linter's dependencies are none of ours.
 $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION):

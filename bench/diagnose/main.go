@@ -7,12 +7,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,7 +29,7 @@ import (
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
@@ -61,10 +63,13 @@ func run(args []string) error {
 	if o.size < 1 || o.hostile < 1 || o.runs < 1 || fs.NArg() > 0 {
 		return errors.New("-size, -hostile and -runs are positive, and there are no arguments")
 	}
-	return o.measure(os.Stdout)
+	// Interrupted, it takes its gigabytes away.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return o.measure(ctx, os.Stdout)
 }
 
-func (o *options) measure(out io.Writer) error {
+func (o *options) measure(ctx context.Context, out io.Writer) error {
 	binary, err := filepath.Abs(o.binary)
 	if err != nil {
 		return err
@@ -78,7 +83,7 @@ func (o *options) measure(out io.Writer) error {
 		if dir, err = os.MkdirTemp("", "logwright-bench-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir) //nolint:errcheck // there is nothing to be done about it
+		defer os.RemoveAll(dir)
 	}
 	kinds := logs.Kinds()
 	if o.kinds != "" {
@@ -100,7 +105,7 @@ func (o *options) measure(out io.Writer) error {
 		if k.Name == logs.Mix.Name {
 			mb = o.size
 		}
-		if err := o.one(t, self, binary, filepath.Join(dir, fmt.Sprintf("%s-%d.log", k.Name, mb)), k, mb); err != nil {
+		if err := o.one(ctx, t, self, binary, filepath.Join(dir, fmt.Sprintf("%s-%d.log", k.Name, mb)), k, mb); err != nil {
 			return fmt.Errorf("%s: %w", k.Name, err)
 		}
 	}
@@ -115,25 +120,25 @@ func (o *options) measure(out io.Writer) error {
 }
 
 // one measures one log.
-func (o *options) one(out io.Writer, self, binary, path string, k logs.Kind, mb int64) error {
+func (o *options) one(ctx context.Context, out io.Writer, self, binary, path string, k logs.Kind, mb int64) error {
 	if _, err := os.Stat(path); err != nil {
-		if _, err := cost(self, "write", k.Name, fmt.Sprint(mb), path); err != nil {
+		if _, err := cost(ctx, self, "write", k.Name, fmt.Sprint(mb), path); err != nil {
 			return err
 		}
 	}
 	if !o.keep {
-		defer os.Remove(path) //nolint:errcheck // the directory goes too
+		defer os.Remove(path) // the directory goes too
 	}
-	if _, err := cost(self, "count", path); err != nil { // the file is in the page cache from here on
+	if _, err := cost(ctx, self, "count", path); err != nil { // the file is in the page cache from here on
 		return err
 	}
 	var counting, ours []spent
 	for range o.runs {
-		c, err := cost(self, "count", path)
+		c, err := cost(ctx, self, "count", path)
 		if err != nil {
 			return err
 		}
-		d, err := cost(binary, "diagnose", path)
+		d, err := cost(ctx, binary, "diagnose", path)
 		if err != nil {
 			return err
 		}
@@ -165,9 +170,9 @@ func median(of []spent) spent {
 	return m
 }
 
-// cost runs a process to its end.
-func cost(name string, args ...string) (spent, error) {
-	cmd := exec.Command(name, args...)
+// cost runs a process to its end, or to that of ctx.
+func cost(ctx context.Context, name string, args ...string) (spent, error) {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // G204: this program itself, or the binary that -binary names
 	var complaint strings.Builder
 	cmd.Stderr = &complaint
 	start := time.Now()
@@ -176,7 +181,7 @@ func cost(name string, args ...string) (spent, error) {
 	}
 	s := spent{wall: time.Since(start), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.peak = int64(u.Maxrss) << 10
+		s.peak = int64(u.Maxrss) << 10 //nolint:unconvert // 32 bits wide on some platforms
 	}
 	return s, nil
 }
@@ -187,7 +192,7 @@ func count(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	sc := bufio.NewScanner(f)
 	sc.Buffer(make([]byte, 64<<10), 64<<20)
 	lines, bytes := 0, 0
@@ -198,7 +203,7 @@ func count(path string) error {
 	if err := sc.Err(); err != nil {
 		return err
 	}
-	_, err = fmt.Println(lines, bytes)
+	_, err = fmt.Fprintln(os.Stdout, lines, bytes)
 	return err
 }
 
