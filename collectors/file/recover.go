@@ -394,7 +394,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		p := o.position
 		if p.head == "" && o.f != nil {
 			// Nothing was read of it when it was last seen; it may have been written and compressed since.
-			k, _ := o.f.ReadAt(head[n:n+blockLen], 0) //nolint:errcheck // no bytes, no likeness
+			k, _ := o.f.ReadAt(head[n:n+blockLen], 0) // no bytes, no likeness
 			p.head = fingerprintOf(head[n : n+k])
 		}
 		if o.real != s.real || p.head == "" {
