@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,69 +10,81 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/store"
 	"github.com/logwright/logwright/collectors/journal/journaltest"
 )
 
 // The same on a real systemd-journald, whose files are rotated while units write to it in every way there is: entries of one
 // line, entries whose MESSAGE is a whole trace, traces printed to a service's standard output (an entry a line), and entries
-// that claim to be of another unit. Each event is dated by its own header, as in crash_test.go, and the store says by
-// cluster, and so by service, in which minute there was one.
+// that claim to be of another unit.
+//
+// The nth event of each unit is dated n minutes after a start by its own header, and the store counts by cluster, and so by
+// service, and by minute. So the test sees each single event, and whom it was counted for. Minutes of the last days are the
+// only ones that are kept, hence a count of its own for each unit.
 
 const (
-	journalEvents = 20_000
-	journalKills  = 30
+	journalMinutes = 6_700
+	journalKills   = 30
 	// A burst is printed by a program, line by line.
 	burstEvery, burstEvents = 600, 40
 	forgeEvery              = 53
 )
 
-var journalUnits = [...]string{"api", "worker", "web"}
+var (
+	journalUnits = [...]string{"api", "worker", "web"}
+	journalStart = time.Now().Add(-(journalMinutes + 60) * time.Minute).Truncate(time.Minute).UTC()
+)
 
-// unitOf gives the unit that event i is of; a burst is of one program.
-func unitOf(i int) string {
-	if i%burstEvery < burstEvents {
-		i /= burstEvery
-	}
-	return journalUnits[i%len(journalUnits)]
+// numbered is the nth event of a unit.
+type numbered struct {
+	unit string
+	n    int
 }
 
-func stampOf(i int) string {
-	return crashStart.Add(time.Duration(i) * time.Minute).Format("2006-01-02 15:04:05")
+func (e numbered) stamp() string {
+	return journalStart.Add(time.Duration(e.n) * time.Minute).Format("2006-01-02 15:04:05")
 }
 
-// journalEntry gives event i as one entry of its unit. Whatever it says, the event is that unit's.
-func journalEntry(i int) []journaltest.Field {
-	var message bytes.Buffer
-	writeEvent(&message, i)
-	entry := []journaltest.Field{{Name: "PRIORITY", Value: "3"}}
-	if i%forgeEvery != 0 {
-		return append(entry, journaltest.Field{Name: "MESSAGE", Value: strings.TrimSuffix(message.String(), "\n")})
+// text is the event as the service would print it: one line, or a trace of several.
+func (e numbered) text() string {
+	if e.n%traceEvery != 0 {
+		return fmt.Sprintf("%s ERROR [worker-%d] failed to settle order %d: ledger refused", e.stamp(), e.n%7, e.n)
 	}
-	victim := journalUnits[(i/forgeEvery)%len(journalUnits)]
-	switch (i / forgeEvery) % 3 {
+	return fmt.Sprintf("%s ERROR [worker-%d] order %d crashed\n", e.stamp(), e.n%7, e.n) +
+		"Traceback (most recent call last):\n" +
+		"  File \"/srv/app/orders.py\", line 88, in settle\n    post(order)\n" +
+		"  File \"/srv/app/ledger.py\", line 12, in post\n    raise KeyError(order.account)\n" +
+		fmt.Sprintf("KeyError: 'acct-%d'", e.n)
+}
+
+// entry is the event as one entry of its unit. Whatever it says, the event is that unit's.
+func (e numbered) entry() []journaltest.Field {
+	field := func(name, value string) journaltest.Field { return journaltest.Field{Name: name, Value: value} }
+	if e.n%forgeEvery != 0 {
+		return []journaltest.Field{field("PRIORITY", "3"), field("MESSAGE", e.text())}
+	}
+	victim := journalUnits[0]
+	if e.unit == victim {
+		victim = journalUnits[1]
+	}
+	message := ""
+	switch e.n / forgeEvery % 3 {
 	case 0:
-		// The fields that look as if journald had set them, and the one that it lets nobody set.
-		text := fmt.Sprintf("%s ERROR %s.service: Main process exited, order %d, code=exited, status=1/FAILURE", stampOf(i), victim, i)
-		entry = append(entry, journaltest.Field{Name: "MESSAGE", Value: text})
+		message = fmt.Sprintf("%s ERROR %s.service: Main process exited, order %d, code=exited, status=1/FAILURE", e.stamp(), victim, e.n)
 	case 1:
-		text := fmt.Sprintf(`{"time":"%sZ","level":"error","msg":"order %d refused","service":%q,"unit":"%s.service","_SYSTEMD_UNIT":"%s.service"}`,
-			strings.Replace(stampOf(i), " ", "T", 1), i, victim, victim, victim)
-		entry = append(entry, journaltest.Field{Name: "MESSAGE", Value: text})
+		message = fmt.Sprintf(`{"time":"%sZ","level":"error","msg":"order %d refused","service":%q,"unit":"%s.service","_SYSTEMD_UNIT":"%s.service"}`,
+			strings.Replace(e.stamp(), " ", "T", 1), e.n, victim, victim, victim)
 	case 2:
-		// Lines of one MESSAGE that look like entries of their own. If one were taken for an event, it would be dated after all others.
-		late := stampOf(crashEvents + i)
-		text := fmt.Sprintf("%s ERROR order %d refused\n%s ERROR %s.service: it was me\nJan 02 03:04:05 host %s[1]: %s ERROR forged",
-			stampOf(i), i, late, victim, victim, late)
-		entry = append(entry, journaltest.Field{Name: "MESSAGE", Value: text})
+		// Lines of one MESSAGE that look like entries of their own. If one were taken for an event, it would be a second one of that minute.
+		message = fmt.Sprintf("%s ERROR order %d refused\n%s ERROR %s.service: it was me\nJan 02 03:04:05 host %s[1]: %s ERROR forged",
+			e.stamp(), e.n, e.stamp(), victim, victim, e.stamp())
 	}
-	return append(entry,
-		journaltest.Field{Name: "UNIT", Value: victim + ".service"},
-		journaltest.Field{Name: "USER_UNIT", Value: victim + ".service"},
-		journaltest.Field{Name: "OBJECT_SYSTEMD_UNIT", Value: victim + ".service"},
-		journaltest.Field{Name: "_SYSTEMD_UNIT", Value: victim + ".service"},
-		journaltest.Field{Name: "SYSLOG_IDENTIFIER", Value: victim},
-	)
+	return []journaltest.Field{
+		field("PRIORITY", "3"), field("MESSAGE", message), field("SYSLOG_IDENTIFIER", victim), field("UNIT", victim+".service"),
+		// Those that look as if journald had set them, and the one that it lets nobody set.
+		field("USER_UNIT", victim+".service"), field("OBJECT_SYSTEMD_UNIT", victim+".service"), field("_SYSTEMD_UNIT", victim+".service"),
+	}
 }
 
 // journalCrash is a crash on a journal.
@@ -158,7 +168,7 @@ func (c *journalCrash) moment() {
 	if c.kills%3 == 0 {
 		c.awaitProgress()
 	}
-	<-time.After(time.Duration(c.rng.IntN(1200)) * time.Millisecond)
+	<-time.After(time.Duration(c.rng.IntN(600)) * time.Millisecond)
 	c.kill()
 	c.kills++
 	if at := c.taken(); at != c.position {
@@ -169,112 +179,152 @@ func (c *journalCrash) moment() {
 
 func (c *journalCrash) run() {
 	c.t.Helper()
-	for i := range 10 { // before Logwright came: none of its business
-		c.journal.Unit("api.service").Print(3, stampOf(-1-i)+" ERROR old trouble")
+	for n := range 10 { // before Logwright came: none of its business
+		c.unit("api").Print(3, numbered{"api", -1 - n}.text())
 	}
 	c.journal.Sync()
 	c.start()
 	c.awaitProgress()
 	c.position = c.taken()
+	total := journalMinutes * len(journalUnits)
 	kills := map[int]bool{}
 	for len(kills) < journalKills {
-		kills[c.rng.IntN(journalEvents)] = true
+		kills[c.rng.IntN(total)] = true
 	}
-	for i := 0; i < journalEvents; i++ {
-		switch {
-		case i%burstEvery != 0:
-			c.journal.Unit(unitOf(i) + ".service").Write(journalEntry(i)...)
-		default:
-			kills[i+burstEvents] = kills[i+burstEvents] || kills[i] || c.rng.IntN(3) == 0 && len(kills) < journalKills
-			i = c.burst(i)
+	next := map[string]int{}
+	for i, turn := 0, 0; i < total; turn++ {
+		unit := journalUnits[turn%len(journalUnits)]
+		count := 1
+		if turn%burstEvery == 0 {
+			count = burstEvents
 		}
-		if kills[i] {
+		count = min(count, journalMinutes-next[unit])
+		if count > 1 {
+			c.burst(unit, next[unit], count)
+		} else if count == 1 {
+			c.unit(unit).Write(numbered{unit, next[unit]}.entry()...)
+		}
+		next[unit] += count
+		due := 0
+		for ; count > 0; count-- {
+			if kills[i] {
+				due++
+			}
+			i++
+		}
+		for ; due > 0; due-- {
 			c.moment()
 			if c.rng.IntN(3) == 0 {
 				c.journal.Rotate()
 			}
 			c.start()
 		}
-		if i%1999 == 0 {
+		if turn%1999 == 0 {
 			c.journal.Rotate()
 		}
 	}
 	c.journal.Sync()
 }
 
-// burst prints the events from i on by a program, and gives the last one.
-func (c *journalCrash) burst(i int) int {
+func (c *journalCrash) unit(name string) *journaltest.Unit { return c.journal.Unit(name + ".service") }
+
+// burst has a program of the unit print its next events.
+func (c *journalCrash) burst(unit string, from, count int) {
 	c.t.Helper()
-	var lines bytes.Buffer
-	for n := range burstEvents {
-		writeEvent(&lines, i+n)
+	var lines strings.Builder
+	for n := range count {
+		lines.WriteString(numbered{unit, from + n}.text() + "\n")
 	}
-	c.journal.Unit(unitOf(i)+".service").Run(unitOf(i), "cat", c.file("burst"+strconv.Itoa(i), lines.String()))
-	return i + burstEvents - 1
+	c.unit(unit).Run(unit, "cat", c.file("burst-"+unit+strconv.Itoa(from), lines.String()))
 }
 
-// services gives the services of the clusters that event i was counted in.
-func (c *journalCrash) services() map[int][]string {
+// counted gives how often each event was counted, all of them, and the gaps.
+func (c *journalCrash) counted() (counts map[numbered]int64, problems int64, gaps []incident.Gap) {
 	c.t.Helper()
-	ctx := context.Background()
+	ctx := c.t.Context()
 	st, err := store.Open(ctx, filepath.Join(c.dir, "state"), store.Options{ReadOnly: true})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer st.Close() //nolint:errcheck // read only
-	of := map[string]string{}
+	service, seen := map[string]string{}, map[string]bool{}
 	for m, err := range st.Clusters(ctx) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		of[m.ID] = m.Service
+		cl, err := st.Cluster(ctx, m.ID) // of an alias: the one it was merged into
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if service[cl.ID] = cl.Service; !seen[cl.ID] {
+			seen[cl.ID] = true
+			problems += cl.Problems
+		}
 	}
-	out := map[int][]string{}
+	counts = map[numbered]int64{}
 	for b, err := range st.Buckets(ctx, 0) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		i := int(b.Minute.Minute - crashStart.Unix()/60)
-		out[i] = append(out[i], of[b.Cluster])
+		counts[numbered{service[b.Cluster], int(b.Minute.Minute - journalStart.Unix()/60)}] += b.N
 	}
-	gaps, err := st.Gaps(ctx, time.Time{}, 0)
-	if err != nil {
+	if gaps, err = st.Gaps(ctx, time.Time{}, 0); err != nil {
 		c.t.Fatal(err)
 	}
-	for _, g := range gaps {
-		c.t.Errorf("a gap was recorded where nothing was missing: %+v", g)
+	return counts, problems, gaps
+}
+
+// settle waits until the daemon has counted everything and goes on counting nothing, or nothing has changed for a long time.
+func (c *journalCrash) settle() {
+	c.t.Helper()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	var last int64
+	for same := 0; ; same++ {
+		counts, problems, _ := c.counted()
+		if problems != last {
+			last, same = problems, 0
+		}
+		// An unfinished event is waited for long after a start; a double shows soon.
+		if same > 90 || same > 10 && len(counts) >= journalMinutes*len(journalUnits) {
+			return
+		}
+		<-tick.C
 	}
-	return out
 }
 
 func TestKilledWhileTheJournalIsRotated(t *testing.T) {
 	c := newJournalCrash(t)
 	c.run()
-	per, problems := c.settle(journalEvents)
-	services := c.services()
-	var lost, doubled, misled, alien []int
-	for i := range journalEvents {
-		switch n := per[i]; {
-		case n == 0:
-			lost = append(lost, i)
-		case n > 1:
-			doubled = append(doubled, i)
-		case len(services[i]) != 1 || services[i][0] != unitOf(i):
-			misled = append(misled, i)
+	c.settle()
+	counts, problems, gaps := c.counted()
+	var lost, doubled, alien []numbered
+	for _, unit := range journalUnits {
+		for n := range journalMinutes {
+			switch e := (numbered{unit, n}); counts[e] {
+			case 0:
+				lost = append(lost, e)
+			case 1:
+			default:
+				doubled = append(doubled, e)
+			}
+			delete(counts, numbered{unit, n})
 		}
 	}
-	for i := range per {
-		if i < 0 || i >= journalEvents {
-			alien = append(alien, i)
-		}
+	for e := range counts {
+		alien = append(alien, e)
 	}
-	if len(lost)+len(doubled)+len(misled)+len(alien) > 0 {
-		t.Errorf("lost %d (%v), doubled %d (%v), counted for another service %d (%v), never written as events %d (%v)", len(lost), clipInts(lost),
-			len(doubled), clipInts(doubled), len(misled), clipInts(misled), len(alien), clipInts(alien))
+	clip := func(list []numbered) []numbered { return list[:min(len(list), 10)] }
+	if len(lost)+len(doubled)+len(alien) > 0 {
+		t.Errorf("lost %d (%v), doubled %d (%v), never written or of another service %d (%v)", len(lost), clip(lost), len(doubled), clip(doubled),
+			len(alien), clip(alien))
 	}
-	if problems != journalEvents {
-		t.Errorf("%d problem events were counted, %d were written", problems, journalEvents)
+	if want := int64(journalMinutes * len(journalUnits)); problems != want {
+		t.Errorf("%d problem events were counted, %d were written", problems, want)
+	}
+	for _, g := range gaps {
+		t.Errorf("a gap was recorded where nothing was missing: %+v", g)
 	}
 	t.Logf("%d events, %d kills (%d of them after something was taken in), %d journal files: %d lost, %d doubled",
-		journalEvents, c.kills, c.progressed, len(c.journal.Files()), len(lost), len(doubled))
+		problems, c.kills, c.progressed, len(c.journal.Files()), len(lost), len(doubled))
 }
