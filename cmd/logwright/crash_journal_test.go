@@ -137,7 +137,7 @@ func (c *journalCrash) taken() string {
 	if err != nil {
 		return ""
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	streams, err := st.Streams(c.t.Context(), "journal")
 	if err != nil || len(streams) == 0 {
 		return ""
@@ -246,7 +246,7 @@ func (c *journalCrash) counted() (counts map[numbered]int64, problems int64, gap
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer st.Close() //nolint:errcheck // read only
+	defer st.Close()
 	service, seen := map[string]string{}, map[string]bool{}
 	for m, err := range st.Clusters(ctx) {
 		if err != nil {

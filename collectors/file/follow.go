@@ -41,7 +41,7 @@ func (s *stream) file() fileID { return fileID{s.dev, s.ino} }
 // run is one call of Collect that follows.
 type run struct {
 	*Collector
-	ctx  context.Context //nolint:containedctx // a run is a call
+	ctx  context.Context // a run is a call
 	emit func(collectors.Batch) error
 	ch   chunker
 	w    *watcher
