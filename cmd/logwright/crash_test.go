@@ -24,9 +24,9 @@ import (
 // The tests of this file run the real daemon as a process of its own, kill it with SIGKILL at random while numbered
 // error lines are written and rotated by the real logrotate, and then ask the store what was counted.
 //
-// Each event has a minute of its own (event i is dated i minutes after a start), and the store counts events by minute. So
-// the test sees for each single event whether it was counted once, twice or not at all; sums could hide one lost behind one
-// doubled.
+// Each event has a shop and a minute of its own: the shop is a word that is pinned, so that each has its clusters, and the
+// store counts a cluster's events by minute, for the last week. So the test sees for each single event whether it was
+// counted once, twice or not at all; sums could hide one lost behind one doubled.
 
 const (
 	crashEvents = 200_000
@@ -38,16 +38,24 @@ const (
 	traceEvery = 10
 )
 
-var crashStart = time.Now().Add(-2 * crashEvents * time.Minute).Truncate(time.Minute).UTC()
+// minutesEach is how many minutes each shop has: less than the week for which they are kept.
+const minutesEach = 9_000
+
+// crashShops has a word for each minutesEach events.
+var crashShops = strings.Fields("ALFA BRAVO CHARLIE DELTA ECHO FOXTROT GOLF HOTEL INDIA JULIETT KILO LIMA MIKE NOVEMBER OSCAR PAPA " +
+	"QUEBEC ROMEO SIERRA TANGO UNIFORM VICTOR WHISKEY")
+
+var crashStart = time.Now().Add(-minutesEach * time.Minute).Truncate(time.Minute).UTC()
 
 // writeEvent writes event i.
 func writeEvent(w *bytes.Buffer, i int) {
-	stamp := crashStart.Add(time.Duration(i) * time.Minute).Format("2006-01-02 15:04:05")
+	shop := crashShops[i/minutesEach]
+	stamp := crashStart.Add(time.Duration(i%minutesEach) * time.Minute).Format("2006-01-02 15:04:05")
 	if i%traceEvery != 0 {
-		fmt.Fprintf(w, "%s ERROR [worker-%d] failed to settle order %d: ledger refused\n", stamp, i%7, i)
+		fmt.Fprintf(w, "%s ERROR [worker-%d] shop %s failed to settle order %d: ledger refused\n", stamp, i%7, shop, i)
 		return
 	}
-	fmt.Fprintf(w, "%s ERROR [worker-%d] order %d crashed\n", stamp, i%7, i)
+	fmt.Fprintf(w, "%s ERROR [worker-%d] shop %s crashed at order %d\n", stamp, i%7, shop, i)
 	w.WriteString("Traceback (most recent call last):\n" +
 		"  File \"/srv/app/orders.py\", line 88, in settle\n    post(order)\n" +
 		"  File \"/srv/app/ledger.py\", line 12, in post\n    raise KeyError(order.account)\n")
@@ -87,8 +95,9 @@ func newCrash(t *testing.T, copytruncate bool) *crash {
 state: %s
 sources:
 - {name: files, kind: file, include: [%s], start: beginning}
+clustering: {pins: [%s]}
 notify: []
-`, filepath.Join(c.dir, "state"), c.log))
+`, filepath.Join(c.dir, "state"), c.log, strings.Join(crashShops, ", ")))
 	var err error
 	if c.errors, err = os.Create(filepath.Join(c.dir, "daemon.log")); err != nil {
 		t.Fatal(err)
@@ -283,26 +292,34 @@ func (c *crash) counted() (perEvent map[int]int64, problems int64) {
 		return nil, 0
 	}
 	defer st.Close()
+	shops := map[string]int{} // by cluster
+	for m, err := range st.Clusters(ctx) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if m.AliasOf != "" {
+			continue
+		}
+		cl, err := st.Cluster(ctx, m.ID)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		problems += cl.Problems
+		shops[m.ID] = -1
+		for n, shop := range crashShops {
+			if strings.Contains(m.Template, "shop "+shop+" ") {
+				shops[m.ID] = n
+			}
+		}
+	}
 	perEvent = map[int]int64{}
 	first := crashStart.Unix() / 60
 	for b, err := range st.Buckets(ctx, 0) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		perEvent[int(b.Minute.Minute-first)] += b.N
-	}
-	seen := map[string]bool{}
-	for m, err := range st.Clusters(ctx) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		cl, err := st.Cluster(ctx, m.ID)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if !seen[cl.ID] {
-			seen[cl.ID] = true
-			problems += cl.Problems
+		if shop, ok := shops[b.Cluster]; ok && shop >= 0 {
+			perEvent[shop*minutesEach+int(b.Minute.Minute-first)] += b.N
 		}
 	}
 	return perEvent, problems
@@ -358,6 +375,7 @@ func (c *crash) surviving() map[int]bool {
 		s := bufio.NewScanner(r)
 		for s.Scan() {
 			_, rest, ok := strings.Cut(s.Text(), " order ")
+			rest += " "
 			if !ok || !strings.HasPrefix(s.Text(), "20") {
 				continue
 			}
