@@ -60,7 +60,7 @@ func (d *Diagnoser) accept(inc incident.Incident, f *finding, offline Result, v 
 		dg.NextSteps = offline.Diagnosis.NextSteps
 	}
 	if f != nil && f.named().Category != dg.Category && dg.Category != "unknown" {
-		res.Title = Title(inc, nil) // the signature's words would contradict the diagnosis
+		res.Title = d.title(inc, nil) // the signature's words would contradict the diagnosis
 	}
 	dg.Confidence = modelConfidence(v, dg.Category, f, res.Flagged)
 	res.Diagnosis = dg

@@ -58,14 +58,14 @@ func (d *Diagnoser) offline(inc incident.Incident, ev *evidence, f *finding) Res
 	switch {
 	case f != nil:
 		res.Diagnosis = d.fromSignature(inc, ev, f)
-		res.Title = Title(inc, f.named())
+		res.Title = d.title(inc, f.named())
 	default:
 		if i := stackSample(ev); i >= 0 {
 			res.Diagnosis = d.fromStack(ev, i)
 		} else {
 			res.Diagnosis = d.unknown(inc, ev)
 		}
-		res.Title = Title(inc, nil)
+		res.Title = d.title(inc, nil)
 	}
 	res.Diagnosis.Source = incident.SourceOffline
 	res.Diagnosis.At = d.now()

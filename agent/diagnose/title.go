@@ -22,6 +22,12 @@ func Title(inc incident.Incident, sig *Signature) string {
 	return plainService(inc.Service) + ": " + titleWords(inc, sig)
 }
 
+// title is Title with secrets taken out of the service's name (a file can be called anything) before it is cut.
+func (d *Diagnoser) title(inc incident.Incident, sig *Signature) string {
+	inc.Service = d.redact(inc.Service)
+	return Title(inc, sig)
+}
+
 func titleWords(inc incident.Incident, sig *Signature) string {
 	if sig != nil {
 		return sig.Title
