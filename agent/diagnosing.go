@@ -132,7 +132,9 @@ func (g *diagnosing) keep(ctx context.Context, inc *incident.Incident, r diagnos
 		if err != nil {
 			return err
 		}
-		after.Samples = inc.Samples
+		if len(inc.Samples) > 0 {
+			after.Samples = []incident.Sample{g.d.Redacted(inc.Samples[0])} // before newEvent cuts it
+		}
 		return tx.Enqueue(newEvent(g.now(), kind, after), g.notifiers...)
 	})
 	if err == nil && kind != "" {
