@@ -219,6 +219,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,
 		spikes: p.cfg.Triggers.Spike != config.SpikeOff, fault: d.o.Fault,
 		beats: cluster.NewHeartbeats(p.beats, d.o.Now()), heard: map[string]time.Time{},
+		crowd: newCrowd(p.cfg.Limits.Store),
 	}
 	for service := range p.beats {
 		g.heard[service] = time.Time{}

@@ -45,6 +45,9 @@ type ingest struct {
 	step      step
 	broken    error
 	full      bool // the last commit failed; said once
+
+	// crowd bounds the incidents that are open at once.
+	crowd crowd
 }
 
 // baselineDays is how far back the minutes of a cluster are taken into its baseline at start.
@@ -194,6 +197,7 @@ func (g *ingest) commit(ctx context.Context) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := g.st.Update(ctx, func(tx *store.Tx) error {
 			changed = false
+			g.crowd.begin()
 			if err := tx.SaveClusters(changes); err != nil {
 				return err
 			}
@@ -245,6 +249,7 @@ func (g *ingest) commit(ctx context.Context) error {
 		g.full = false
 		g.log.Info("keeping works again; collecting goes on")
 	}
+	g.crowd.committed()
 	g.point("after-commit")
 	g.step.reset()
 	if changed && g.wake != nil {
@@ -354,7 +359,17 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 	}
 	trigger := cluster.Decide(s)
 	if trigger != "" && (latest == nil || !latest.State.Unfinished()) {
-		return true, g.open(tx, f, trigger)
+		room, err := g.crowd.room(tx, f.service)
+		if err != nil {
+			return false, err
+		}
+		if room {
+			return true, g.open(tx, f, trigger)
+		}
+		if err := g.crowded(tx, f.service); err != nil {
+			return false, err
+		}
+		trigger = ""
 	}
 	if latest == nil {
 		return false, nil
@@ -387,6 +402,9 @@ func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger) error {
 	}
 	if f.counts.Problems == 0 {
 		inc.Events = f.counts.Events // a spike of warnings
+	}
+	if inc.Template == "" { // dropped for room while the clusterer went on knowing it
+		inc.Template = g.p.clusters.Template(root)
 	}
 	return tx.OpenIncident(inc)
 }

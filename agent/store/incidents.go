@@ -228,6 +228,19 @@ func (s *Store) Silent(ctx context.Context, before time.Time) (ids []string, err
 	return ids, err
 }
 
+// Unfinished gives how many unfinished incidents each service has.
+func (tx *Tx) Unfinished() (map[string]int, error) {
+	out := map[string]int{}
+	err := each(tx, "SELECT service, count(*) FROM incidents WHERE state IN ('open', 'diagnosed') GROUP BY service", nil, func(rows *sql.Rows) error {
+		var service string
+		var n int
+		err := rows.Scan(&service, &n)
+		out[service] = n
+		return err
+	})
+	return out, err
+}
+
 // SetTrigger notes that an open incident triggered again (a spike).
 func (tx *Tx) SetTrigger(id string, t incident.Trigger) error {
 	n, err := tx.exec(`UPDATE incidents SET "trigger" = ?, updated_at = ? WHERE id = ?`, string(t), tx.now.UnixMicro(), id)

@@ -35,7 +35,8 @@ const (
 )
 
 // forRoom is what goes when the database is near its limit, in this order, the oldest of each first. Not in it, whatever
-// happens: streams, unfinished incidents with their samples and prompts, the ledger of cost, the audit, what is undelivered.
+// happens: streams, unfinished incidents with their first sample and prompts, ignored ones (they are a person's word), the
+// ledger of cost, the audit, what is undelivered.
 func forRoom(now time.Time) []drop {
 	day := now.Add(-24*time.Hour).Unix() / 60
 	return []drop{
@@ -49,6 +50,16 @@ func forRoom(now time.Time) []drop {
 			func(p *Pruned) *int64 { return &p.Samples }},
 		{"minutes", fmt.Sprintf(`DELETE FROM minutes WHERE (minute, cluster) IN (SELECT minute, cluster FROM minutes WHERE minute < %d ORDER BY minute LIMIT %d)`, day, 10*pruneStep),
 			func(p *Pruned) *int64 { return &p.Minutes }},
+		{"resolved incidents", step(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state = 'resolved' ORDER BY state_at, num LIMIT %d)`),
+			func(p *Pruned) *int64 { return &p.Incidents }},
+		// Any line may make a cluster, and may claim to be of 2099.
+		{"clusters that no incident is about", fmt.Sprintf(`DELETE FROM clusters WHERE num IN (SELECT num FROM clusters c WHERE root = id
+			AND id NOT IN (SELECT cluster FROM incident_clusters) AND NOT EXISTS (SELECT 1 FROM clusters o WHERE o.root = c.id AND o.num <> c.num)
+			ORDER BY min(coalesce(last_seen, 0), %d), num LIMIT %d)`, now.UnixMicro(), pruneStep),
+			func(p *Pruned) *int64 { return &p.Clusters }},
+		{"all but the first sample of unfinished incidents", step(`DELETE FROM samples WHERE num IN (SELECT s.num FROM samples s
+			WHERE EXISTS (SELECT 1 FROM samples f WHERE f.incident = s.incident AND f.num < s.num) ORDER BY s.num LIMIT %d)`),
+			func(p *Pruned) *int64 { return &p.Samples }},
 	}
 }
 
@@ -88,7 +99,8 @@ func byAge(now time.Time, r Retention) []drop {
 }
 
 // Prune drops what is past its retention, then, where the database is near Options.MaxBytes, delivered events, prompts,
-// minutes and resolved incidents' samples, oldest first. Never unfinished incidents, streams, the ledger or the audit.
+// minutes, resolved incidents and clusters without one, oldest first. Never unfinished incidents, streams, the ledger or the
+// audit.
 // It works in small steps, so that Updates come through.
 func (s *Store) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, error) {
 	var p Pruned
@@ -119,6 +131,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, 
 	if s.max > 0 && float64(size.Used) > nearFull*float64(s.max) {
 		more, err := s.makeRoom(ctx, size.Used-int64(roomy*float64(s.max)))
 		p.Prompts, p.Samples, p.Events, p.Minutes = p.Prompts+more.Prompts, p.Samples+more.Samples, p.Events+more.Events, p.Minutes+more.Minutes
+		p.Incidents, p.Clusters = p.Incidents+more.Incidents, p.Clusters+more.Clusters
 		if err != nil {
 			return p, err
 		}
@@ -157,9 +170,9 @@ func (s *Store) makeRoom(ctx context.Context, bytes int64) (Pruned, error) {
 			}
 		}
 	}
-	if n := p.Events + p.Prompts + p.Samples + p.Minutes; n > 0 {
+	if n := p.Events + p.Prompts + p.Samples + p.Minutes + p.Incidents + p.Clusters; n > 0 {
 		s.log.Info("made room in the state", "limit", s.max, "bytes", size.Used, "events", p.Events, "prompts", p.Prompts,
-			"samples", p.Samples, "minutes", p.Minutes)
+			"samples", p.Samples, "minutes", p.Minutes, "incidents", p.Incidents, "clusters", p.Clusters)
 	}
 	return p, nil
 }

@@ -43,9 +43,9 @@ func (s *Store) update(ctx context.Context, durable bool, fn func(tx *Tx) error)
 	}
 	defer func() { <-s.turn }()
 	err := s.once(ctx, durable, fn)
-	if s.max > 0 && errors.Is(err, ErrFull) {
-		// Perhaps it is limits.store that is full and not the disk: make room and try again, once.
-		if _, roomErr := s.makeRoom(ctx, s.max/20); roomErr != nil {
+	// Perhaps it is limits.store that is full and not the disk: make room and try again, with more of it for a large step.
+	for room := s.max / 20; s.max > 0 && errors.Is(err, ErrFull) && room < s.max/2; room *= 2 {
+		if made, roomErr := s.makeRoom(ctx, room); roomErr != nil || made == (Pruned{}) {
 			return err
 		}
 		err = s.once(ctx, durable, fn)
