@@ -256,31 +256,3 @@ func TestSpike(t *testing.T) {
 		}
 	})
 }
-
-// A secret that lies across the place where a sample is cut for the outbox must not leave half of itself behind.
-// Deliveries gather for three seconds, so the event is seen on its way.
-func TestSecretAcrossTheCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, "notify: [{name: out, kind: stdout}]\n")
-		h.start()
-		secret := "correct" + "horse" + "battery"
-		head := "2000-01-01 00:00:00 ERROR cannot connect "
-		pad := strings.Repeat("x ", (eventBytes-len(head)-len("password=")-8)/2)
-		h.write("app.log", head+pad+"password="+secret+" and more", "2000-01-01 00:00:01 INFO alive")
-		var due []store.Delivery
-		for len(due) == 0 {
-			advance(100 * time.Millisecond)
-			var err error
-			if due, err = h.d.st.Due(context.Background(), time.Now(), 1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		raw := due[0].Event.Incident.Samples[0].Record.Raw
-		if len(raw) < eventBytes/2 {
-			t.Fatalf("the event has no long sample: %d bytes", len(raw))
-		}
-		if strings.Contains(raw, secret[:4]) {
-			t.Errorf("half a secret is on its way out: …%s", raw[len(raw)-60:])
-		}
-	})
-}

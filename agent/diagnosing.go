@@ -132,9 +132,7 @@ func (g *diagnosing) keep(ctx context.Context, inc *incident.Incident, r diagnos
 		if err != nil {
 			return err
 		}
-		if len(inc.Samples) > 0 {
-			after.Samples = []incident.Sample{g.d.Redacted(inc.Samples[0])} // before newEvent cuts it
-		}
+		after.Samples = inc.Samples
 		return tx.Enqueue(newEvent(g.now(), kind, after), g.notifiers...)
 	})
 	if err == nil && kind != "" {

@@ -134,20 +134,3 @@ type Result struct {
 	Retry      bool
 	RetryAfter time.Duration
 }
-
-// Redacted gives a copy of a sample with secrets taken out of its texts, for what leaves the host. It comes before any cut: a
-// secret of which a cut leaves one half is not found any more.
-func (d *Diagnoser) Redacted(s incident.Sample) incident.Sample {
-	r := *s.Record.Clone()
-	for _, text := range []*string{&r.File, &r.Service, &r.Message, &r.Raw, &r.Exception, &r.ExceptionMessage} {
-		*text = d.redact(*text)
-	}
-	s.Record = r
-	before := make([]incident.Context, len(s.Before))
-	for i, c := range s.Before {
-		c.File, c.Text = d.redact(c.File), d.redact(c.Text)
-		before[i] = c
-	}
-	s.Before = before
-	return s
-}
