@@ -284,8 +284,12 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 			stop()
 			running.Wait()
 			d.cfg = next.cfg
-			if err := d.audit(ctx, "reloaded"); err != nil {
-				return nil, err
+			if err := d.st.SetMaxBytes(ctx, next.cfg.Limits.Store); err != nil && ctx.Err() == nil {
+				d.o.Logger.Error("limits.store stays as it was", "err", err)
+			}
+			// A store that is full is no reason to end: the next generation waits for room as this one did.
+			if err := d.audit(ctx, "reloaded"); err != nil && ctx.Err() == nil {
+				d.o.Logger.Error("the reload could not be audited", "err", err)
 			}
 			return next, nil
 		}

@@ -105,3 +105,20 @@ func TestServicesOfAStreamAreBounded(t *testing.T) {
 		t.Errorf("a name that recurs was asked for %d times", asked-3*maxUnits)
 	}
 }
+
+// TestReloadChangesTheStoresLimit: every limit of agent.yaml follows a reload.
+func TestReloadChangesTheStoresLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, "limits: {store: 64MiB}\n")
+		h.start()
+		advance(time.Second)
+		h.yaml = strings.Replace(h.yaml, "store: 64MiB", "store: 32MiB", 1)
+		if err := h.d.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		advance(time.Second)
+		if size, err := h.d.st.Size(t.Context()); err != nil || size.Limit != 32<<20 {
+			t.Errorf("after the reload limits.store is %d, want %d (%v)", size.Limit, 32<<20, err)
+		}
+	})
+}

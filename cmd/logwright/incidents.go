@@ -161,6 +161,12 @@ func (a *app) changeCommand(name string, to incident.State, short, long string) 
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeIncident,
 		RunE: func(cmd *cobra.Command, list []string) error {
+			// Where there is no state there is no incident, and none is made to find that out.
+			look, err := a.open(cmd.Context(), true)
+			if err != nil {
+				return err
+			}
+			_ = look.Close()
 			st, err := a.open(cmd.Context(), false)
 			if err != nil {
 				return err

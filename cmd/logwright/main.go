@@ -14,5 +14,7 @@ func main() { os.Exit(logwright()) }
 func logwright() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal ends things in order; whoever sends a second one does not want to wait.
+	context.AfterFunc(ctx, stop)
 	return execute(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 }

@@ -49,6 +49,10 @@ func (a *app) run(ctx context.Context, verbose bool) error {
 		return err
 	}
 	notices(log, cfg)
+	// From here on a SIGHUP waits; before the daemon stands it would end the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	d, err := agent.NewDaemon(ctx, cfg, agent.Options{
 		Stdout: a.out,
 		Logger: log,
@@ -69,9 +73,6 @@ func (a *app) run(ctx context.Context, verbose bool) error {
 	case err != nil:
 		return err
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	reloads, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
