@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -133,4 +134,34 @@ func TestSetMaxBytes(t *testing.T) {
 	if err := fill(); err != nil {
 		t.Errorf("with a higher limit: %v", err)
 	}
+}
+
+// TestClustersLastSeenFirst: what does not fit into memory after a restart must be what is over, not what goes on.
+func TestClustersLastSeenFirst(t *testing.T) {
+	s := open(t)
+	update(t, s, func(tx *Tx) error {
+		for _, c := range []struct {
+			id   string
+			last time.Time
+		}{
+			{"lw-old", t0.AddDate(0, 0, -9)}, {"lw-now", t0}, {"lw-2099", t0.AddDate(75, 0, 0)}, {"lw-undated", time.Time{}},
+			{"lw-day", t0.AddDate(0, 0, -1)},
+		} {
+			if err := tx.SaveClusters([]ClusterMemory{{ID: c.id, State: bytes.Repeat([]byte("x"), 3000)}}); err != nil {
+				return err
+			}
+			if err := tx.AddCounts(Counts{Cluster: c.id, Events: 1, Last: c.last}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	var got []string
+	for m, err := range s.Clusters(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.ID)
+	}
+	want(t, got, "lw-2099", "lw-now", "lw-day", "lw-old", "lw-undated")
 }
