@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// unescaped is a text with backslash escapes resolved, and where each part of it came from.
+// unescaped is a text with backslash escapes resolved and what nobody sees taken out, and where each part of it came from.
 type unescaped struct {
 	text string
 	// at and from say that text[at[i]:] came from the original's from[i]:, byte by byte up to the next i. Empty is the
@@ -29,6 +29,20 @@ func (u unescaped) resolve() (unescaped, bool) {
 	if strings.IndexByte(u.text, '\\') < 0 {
 		return u, false
 	}
+	return u.rewrite(escapeAt)
+}
+
+// seen gives u without what no reader sees.
+func (u unescaped) seen() unescaped {
+	if !strings.ContainsFunc(u.text, unseen) {
+		return u
+	}
+	u, _ = u.rewrite(unseenAt)
+	return u
+}
+
+// rewrite puts what read gives in the place of what it reads; it reads nothing where n is 0. It says whether it read any.
+func (u unescaped) rewrite(read func(s string) (r string, n int)) (unescaped, bool) {
 	var b strings.Builder
 	b.Grow(len(u.text))
 	out := unescaped{at: []int{0}, source: []int{u.origin(0)}}
@@ -47,11 +61,11 @@ func (u unescaped) resolve() (unescaped, bool) {
 		b.WriteString(u.text[from:to])
 	}
 	from := 0
-	for i := 0; i+1 < len(u.text); i++ {
-		if u.text[i] != '\\' {
+	for i := 0; i < len(u.text); i++ {
+		if c := u.text[i]; c != '\\' && c >= ' ' && c < 0x7f {
 			continue
 		}
-		r, n := escapeAt(u.text[i:])
+		r, n := read(u.text[i:])
 		if n == 0 {
 			continue
 		}
@@ -71,6 +85,9 @@ func (u unescaped) resolve() (unescaped, bool) {
 
 // escapeAt reads the escape that s begins with, as JSON and most languages write them; n is 0 where it is none.
 func escapeAt(s string) (r string, n int) {
+	if len(s) < 2 || s[0] != '\\' {
+		return "", 0
+	}
 	switch s[1] {
 	case '"', '\'', '\\', '/':
 		return s[1:2], 2
@@ -94,4 +111,43 @@ func escapeAt(s string) (r string, n int) {
 		}
 	}
 	return "", 0
+}
+
+// unseenAt gives the length of what s begins with if no reader sees it, 0 where it is seen. Loggers colour names and values
+// each by itself, so that a colour stands between a name and its =.
+func unseenAt(s string) (_ string, n int) {
+	r, n := utf8.DecodeRuneInString(s)
+	if !unseen(r) {
+		return "", 0
+	}
+	if r != 0x1b || len(s) < 2 || s[1] != '[' {
+		return "", n
+	}
+	// A CSI sequence: parameters, intermediates, one final byte.
+	for i := 2; i < len(s) && i < maxSequence; i++ {
+		switch c := s[i]; {
+		case c >= 0x40 && c <= 0x7e:
+			return "", i + 1
+		case c < 0x20 || c > 0x7e:
+			return "", n
+		}
+	}
+	return "", n
+}
+
+// maxSequence is more than any terminal sequence has.
+const maxSequence = 32
+
+// unseen says that r shows nothing by itself: control characters but those that separate words, soft hyphens, zero-width and
+// direction marks.
+func unseen(r rune) bool {
+	switch {
+	case r < ' ':
+		return r != '\t' && r != '\n' && r != '\r'
+	case r < 0x7f:
+		return false
+	case r < 0xa0, r == 0xad, r == 0x34f, r == 0x61c, r == 0x180e, r == 0xfeff:
+		return true
+	}
+	return r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2060 && r <= 0x206f || r >= 0xfe00 && r <= 0xfe0f
 }

@@ -8,8 +8,9 @@
 // Three kinds of rules look at the same text: our own for what stands beside a telling name (password=, Authorization:,
 // --token), our own for what is known by its shape, and gitleaks' for the tokens of some two hundred services. Each gives
 // spans; all spans are joined and replaced at once, so that no rule sees what another has left. Text that holds backslash
-// escapes is looked at a second time with them resolved, because a log line is often JSON within JSON and a secret within it
-// has an escape in its middle. This is repeated until nothing is found, which makes Text idempotent: what was redacted
+// escapes, colours or invisible characters is looked at again with them resolved, because a log line is often JSON within
+// JSON and a secret within it has an escape in its middle, and a logger that colours stands a colour between "password" and
+// its "=". This is repeated until nothing is found, which makes Text idempotent: what was redacted
 // once stays as it is.
 //
 // gitleaks' generic-api-key is left out: it takes any long word after "key" or "auth" for a secret, and with it cache keys,
@@ -153,23 +154,23 @@ var marker = regexp.MustCompile(`\[REDACTED:[a-z0-9-]{1,64}\]`)
 // spans gives what is to be replaced, in order, not overlapping.
 func (r *Redactor) spans(s string) []span {
 	var found []span
-	r.look(newView(s), func(from, to int, kind string) {
-		if from < to {
-			found = append(found, span{from, to, kind})
-		}
-	})
-	// Escapes within escapes are two levels deep in practice: JSON in a field of JSON.
-	u := unescaped{text: s}
-	for range 2 {
-		var escaped bool
-		if u, escaped = u.resolve(); !escaped {
-			break
-		}
+	u := unescaped{text: s}.seen()
+	look := func() {
 		r.look(newView(u.text), func(from, to int, kind string) {
 			if from < to {
 				found = append(found, span{u.origin(from), u.origin(to), kind})
 			}
 		})
+	}
+	look()
+	// Two levels of escapes are JSON in a field of JSON; a third is what was written out within it, as colours are.
+	for range 3 {
+		next, escaped := u.resolve()
+		if !escaped {
+			break
+		}
+		u = next.seen()
+		look()
 	}
 	if len(found) == 0 {
 		return nil
