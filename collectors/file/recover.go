@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // listings keeps the names in directories during one scan.
@@ -208,7 +210,10 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (bool, match, error) {
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
-		return false, matchNot, nil //nolint:nilerr // refused, or gone again; it is tried again when the directory has changed
+		if passing(err) {
+			s.tried = "" // nothing about the directory will change, and yet it may be there next time
+		}
+		return false, matchNot, nil // refused, or gone again; it is tried again when the directory has changed
 	}
 	fi, err := f.Stat()
 	if err != nil || idOf(fi) != e.id {
@@ -224,12 +229,25 @@ func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (boo
 		if err != nil || m != matchFull {
 			if err != nil {
 				m = matchNot
+				if passing(err) {
+					s.tried = ""
+				}
 			}
 			f.Close()
 			return false, m, nil
 		}
 	}
 	return true, m, r.bind(s, e, f, globbed)
+}
+
+// passing says whether an error is the machine's and not the file's: descriptors or memory ran out, a device stumbled.
+func passing(err error) bool {
+	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EIO, unix.EINTR, unix.EAGAIN} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // open gives the content of f, decompressed where it is compressed. Closing f is all there is to close.
