@@ -163,5 +163,5 @@ func TestClustersLastSeenFirst(t *testing.T) {
 		}
 		got = append(got, m.ID)
 	}
-	want(t, got, "lw-2099", "lw-now", "lw-day", "lw-old", "lw-undated")
+	want(t, got, "lw-now", "lw-2099", "lw-day", "lw-old", "lw-undated")
 }

@@ -153,7 +153,7 @@ func (tx *Tx) ForgetClusters(ids ...string) error {
 // What a line says of the future does not count for more than now. (SQLite keeps the order of a subquery that has a LIMIT.)
 func (s *Store) Clusters(ctx context.Context) iter.Seq2[ClusterMemory, error] {
 	return stream(ctx, s, `SELECT c.id, c.alias_of, c.service, c.template, c.state
-		FROM (SELECT num FROM clusters WHERE state IS NOT NULL ORDER BY min(coalesce(last_seen, 0), ?) DESC, num DESC LIMIT -1) k
+		FROM (SELECT num FROM clusters WHERE state IS NOT NULL ORDER BY min(coalesce(last_seen, 0), ?) DESC, num LIMIT -1) k
 		CROSS JOIN clusters c ON c.num = k.num`, []any{s.now().UnixMicro()},
 		func(rows *sql.Rows) (m ClusterMemory, err error) {
 			err = rows.Scan(&m.ID, &m.AliasOf, &m.Service, &m.Template, &m.State)

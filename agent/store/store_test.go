@@ -272,6 +272,7 @@ func TestCountsAndAliases(t *testing.T) {
 		}
 		memory = append(memory, m)
 	}
+	slices.SortFunc(memory, func(a, b ClusterMemory) int { return strings.Compare(a.ID, b.ID) })
 	if d := cmp.Diff([]ClusterMemory{
 		{ID: "lw-a", Service: "api", Template: nasty, State: []byte{1}}, {ID: "lw-b", AliasOf: "lw-a", Service: "api", Template: "b", State: []byte{2}},
 		{ID: "lw-c", AliasOf: "lw-b", Service: "api", Template: "c"},
