@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -33,17 +36,36 @@ type diagnosing struct {
 	degraded bool
 }
 
-// offline diagnoses every incident that is only open, and tells of it.
+// offline diagnoses every incident that is only open, and tells of it. One that can't be (a damaged row) is no reason to
+// leave the others; the error is the first of such.
 func (g *diagnosing) offline(ctx context.Context) error {
+	var first error
+	failed := map[string]bool{}
 	for {
-		open, err := g.st.Incidents(ctx, store.Filter{States: []incident.State{incident.StateOpen}, Limit: 100})
-		if err != nil || len(open) == 0 {
+		open, err := g.st.Incidents(ctx, store.Filter{States: []incident.State{incident.StateOpen}, Limit: 100 + len(failed)})
+		if err != nil {
 			return err
 		}
+		done := 0
 		for i := range open {
-			if err := g.offlineOne(ctx, open[i].ID); err != nil {
-				return err
+			id := open[i].ID
+			if failed[id] {
+				continue
 			}
+			switch err := g.offlineOne(ctx, id); {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrBusy):
+				return err // the same for all
+			case err != nil:
+				failed[id] = true
+				first = cmp.Or(first, fmt.Errorf("incident %s: %w", id, err))
+			default:
+				done++
+			}
+		}
+		if done == 0 {
+			return first
 		}
 	}
 }
