@@ -59,7 +59,9 @@ func (o *OneShot) now() time.Time {
 
 // pipeline makes an empty pipeline for the whole input.
 func (o *OneShot) pipeline(observe func(*incident.Record, cluster.Ref)) (*pipeline, error) {
-	clusters, err := cluster.New(clusterConfig(o.Config))
+	cc := clusterConfig(o.Config)
+	cc.Transient = true
+	clusters, err := cluster.New(cc)
 	if err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}
@@ -94,6 +96,7 @@ func (o *OneShot) read(ctx context.Context, p *pipeline, st *step) (Totals, erro
 			errs = append(errs, err)
 		}
 	}
+	t.Events, t.Problems = st.rest.events, st.rest.problems
 	for i := range st.deltas {
 		t.Events += st.deltas[i].events
 		t.Problems += st.deltas[i].problems
@@ -113,7 +116,7 @@ func (o *OneShot) collector(path string) (collectors.Collector, error) {
 }
 
 // readAhead is how many batches the reader may be ahead of the pipeline: reading and clustering each have a core.
-const readAhead = 4
+const readAhead = 2
 
 // readOne runs one file through the pipeline while the next batches of it are read.
 func (o *OneShot) readOne(
@@ -180,8 +183,20 @@ func (o *OneShot) readOne(
 	return err
 }
 
-// incidents makes an incident of every cluster with a problem, most important first.
-func (st *step) incidents(clusters *cluster.Clusterer, now time.Time) []incident.Incident {
+// mostIncidents is how many incidents one report has. Nobody reads so many; what there is beyond them is storms.
+const mostIncidents = 1000
+
+// Omitted is what a report has no incidents for: the least important, where there were too many to keep apart.
+type Omitted struct {
+	// Incidents is about how many there would be: they are no longer told apart, so later merges are not seen.
+	Incidents int64
+	// Events is how many problem events they have.
+	Events int64
+}
+
+// incidents makes an incident of every cluster with a problem, most important first, mostIncidents at most.
+func (st *step) incidents(clusters *cluster.Clusterer, now time.Time) ([]incident.Incident, Omitted) {
+	omitted := Omitted{Incidents: st.rest.clusters, Events: st.rest.problems}
 	byID := map[string]*incident.Incident{}
 	for i := range st.deltas {
 		d := &st.deltas[i]
@@ -213,13 +228,26 @@ func (st *step) incidents(clusters *cluster.Clusterer, now time.Time) []incident
 	}
 	out := make([]incident.Incident, 0, len(byID))
 	for _, inc := range byID {
+		if st.bounds.sampleBytes > 0 && len(inc.Samples) == 0 && inc.Severity >= incident.SeverityWarning {
+			omitted.Incidents++ // there was no room for its samples, and nothing is said without evidence
+			omitted.Events += inc.Events
+			continue
+		}
 		if inc.Template == "" && len(inc.Samples) > 0 {
 			inc.Template = inc.Samples[0].Record.Message
 		}
 		out = append(out, *inc)
 	}
 	slices.SortFunc(out, moreImportant)
-	return out
+	if len(out) > mostIncidents {
+		for i := range out[mostIncidents:] {
+			omitted.Incidents++
+			omitted.Events += out[mostIncidents+i].Events
+		}
+		clear(out[mostIncidents:])
+		out = out[:mostIncidents]
+	}
+	return out, omitted
 }
 
 // moreImportant orders incidents: known noise last, then the worst, the most frequent, the latest first; by id in the end,

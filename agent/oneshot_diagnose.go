@@ -18,8 +18,9 @@ import (
 
 // Report is what a one-shot diagnosis found.
 type Report struct {
-	// Incidents are most important first.
+	// Incidents are most important first. There may be more than are kept apart: Omitted counts them.
 	Incidents []incident.Incident
+	Omitted   Omitted
 	Totals    Totals
 	// Usage is what the model cost.
 	Usage store.Usage
@@ -44,16 +45,10 @@ type Asking struct {
 // Diagnose reads the input and diagnoses what is wrong in it. Where files could not be read, the error names them, and
 // the report is about the others.
 func (o *OneShot) Diagnose(ctx context.Context, a Asking) (*Report, error) {
-	p, err := o.pipeline(nil)
-	if err != nil {
-		return nil, err
+	r, readErr := o.find(ctx)
+	if r == nil {
+		return nil, readErr
 	}
-	var st step
-	totals, readErr := o.read(ctx, p, &st)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	r := &Report{Totals: totals, Incidents: st.incidents(p.clusters, o.now())}
 	d, err := o.diagnoser(a)
 	if err != nil {
 		return nil, err
@@ -68,6 +63,23 @@ func (o *OneShot) Diagnose(ctx context.Context, a Asking) (*Report, error) {
 			return nil, err
 		}
 	}
+	return r, readErr
+}
+
+// find reads the input and gives what is wrong in it, undiagnosed. No report means that the input was not read to its end.
+// The clusters are not needed afterwards, and their memory is.
+func (o *OneShot) find(ctx context.Context) (*Report, error) {
+	p, err := o.pipeline(nil)
+	if err != nil {
+		return nil, err
+	}
+	st := step{bounds: boundsOf(o.Config)}
+	totals, readErr := o.read(ctx, p, &st)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r := &Report{Totals: totals}
+	r.Incidents, r.Omitted = st.incidents(p.clusters, o.now())
 	return r, readErr
 }
 

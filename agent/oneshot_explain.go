@@ -107,7 +107,7 @@ func (o *OneShot) pass(ctx context.Context, spool *os.File, p *pipeline) error {
 		}
 		one.Stdin = spool
 	}
-	_, err := one.read(ctx, p, &step{})
+	_, err := one.read(ctx, p, &step{bounds: boundsOf(o.Config)})
 	return err
 }
 

@@ -21,7 +21,7 @@ const contextLines = 5
 const (
 	firstSamples = 3
 	sampleEvery  = time.Minute
-	maxSampled   = 1 << 16
+	maxSampled   = 1 << 14
 )
 
 // maxUnits is how many units' services are remembered for one stream.
@@ -192,7 +192,7 @@ func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st 
 	}
 	hit := p.clusters.Add(r)
 	st.count(hit.Ref, r, r.Severity >= p.cfg.threshold)
-	if r.Severity >= incident.SeverityWarning && p.wantSample(hit.Ref, r.Time) {
+	if r.Severity >= incident.SeverityWarning && (p.wantSample(hit.Ref, r.Time) || st.bare(hit.Ref)) {
 		st.sample(hit.Ref, incident.Sample{Record: *r.Clone(), Before: s.before(b, r)})
 	}
 	if p.cfg.observe != nil {

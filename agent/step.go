@@ -19,6 +19,11 @@ type step struct {
 	// touched are the streams whose position or pending lines changed; forgotten those that ended for good.
 	touched   []*stream
 	forgotten []streamKey
+
+	// bounds and what comes of them are for steps over a whole input. Minutes are not counted there: no baseline is fed.
+	bounds bounds
+	rest   rest
+	held   int64 // bytes of all samples
 }
 
 // delta is what a step adds to one cluster.
@@ -65,6 +70,9 @@ func (st *step) delta(ref cluster.Ref) *delta {
 		if st.index == nil {
 			st.index = map[cluster.Ref]int{}
 		}
+		if n := st.bounds.clusters; n > 0 && len(st.deltas) >= n {
+			st.prune()
+		}
 		i = len(st.deltas)
 		st.deltas = append(st.deltas, delta{ref: ref})
 		st.index[ref] = i
@@ -96,7 +104,7 @@ func (st *step) count(ref cluster.Ref, r *incident.Record, problem bool) {
 			d.last = t
 		}
 	}
-	if r.Severity >= incident.SeverityWarning && !r.Time.IsZero() {
+	if r.Severity >= incident.SeverityWarning && !r.Time.IsZero() && st.bounds.clusters == 0 {
 		if d.minutes == nil {
 			d.minutes = map[int64]int64{}
 		}
@@ -106,12 +114,30 @@ func (st *step) count(ref cluster.Ref, r *incident.Record, problem bool) {
 
 // sample keeps an event with its cluster: the first ones, and the latest.
 func (st *step) sample(ref cluster.Ref, s incident.Sample) {
+	if st.bounds.sampleBytes > 0 {
+		if st.held > st.bounds.sampleBytes {
+			st.thin()
+		}
+		st.held += sampleBytes(&s)
+	}
 	d := st.delta(ref)
 	if len(d.samples) >= 2*firstSamples {
+		if st.bounds.sampleBytes > 0 {
+			st.held -= sampleBytes(&d.samples[firstSamples])
+		}
 		copy(d.samples[firstSamples:], d.samples[firstSamples+1:])
 		d.samples = d.samples[:len(d.samples)-1]
 	}
 	d.samples = append(d.samples, s)
+}
+
+// bare says whether a cluster lost all of its samples to the bounds.
+func (st *step) bare(ref cluster.Ref) bool {
+	if st.bounds.sampleBytes == 0 {
+		return false
+	}
+	i, ok := st.index[ref]
+	return ok && len(st.deltas[i].samples) == 0
 }
 
 type minuteCount struct{ minute, n int64 }

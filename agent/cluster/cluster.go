@@ -97,6 +97,7 @@ type Clusterer struct {
 	maxNodes   int
 	maxEntries int
 	maxBytes   int64
+	transient  bool
 
 	exact   map[string]int32 // signature with prefix → entry
 	entries []entry
@@ -191,6 +192,7 @@ func New(cfg Config) (*Clusterer, error) {
 		maxNodes:   limit,
 		maxEntries: limit + limit/4,
 		maxBytes:   int64(limit) * bytesPerCluster,
+		transient:  cfg.Transient,
 		exact:      map[string]int32{},
 		byRef:      map[Ref]int32{},
 		alias:      map[Ref]Ref{},

@@ -29,6 +29,8 @@ type Config struct {
 	Pins []string `yaml:"pins"`
 	// MaxClusters bounds the clusters held in memory (limits.clusters); 0 means DefaultMaxClusters.
 	MaxClusters int `yaml:"-"`
+	// Transient says that nothing is kept after this process: TakeChanges gives nothing, and costs nothing.
+	Transient bool `yaml:"-"`
 }
 
 // Mask is a variable part that the operator knows.

@@ -102,7 +102,7 @@ func (c *Clusterer) dropNode(i int32) {
 
 // touch notes that a cluster changed since it was last taken.
 func (c *Clusterer) touch(n *node) {
-	if n.dirty {
+	if n.dirty || c.transient {
 		return
 	}
 	n.dirty = true

@@ -184,7 +184,9 @@ func (c *Clusterer) union(a, b int32) {
 	}
 	c.stats.Merges++
 	c.setAlias(nb.ref, na.ref)
-	c.pendingAliases = append(c.pendingAliases, nb.ref)
+	if !c.transient {
+		c.pendingAliases = append(c.pendingAliases, nb.ref)
+	}
 	c.dropNode(b)
 	c.touch(na)
 }

@@ -18,7 +18,14 @@ import (
 type diagnoseDocument struct {
 	Schema    string             `json:"schema"`
 	Incidents []incidentDocument `json:"incidents"`
+	Omitted   omittedDocument    `json:"omitted"`
 	Usage     usageDocument      `json:"usage"`
+}
+
+// omittedDocument counts what was too much to be kept apart.
+type omittedDocument struct {
+	Incidents int64 `json:"incidents"`
+	Events    int64 `json:"events"`
 }
 
 type usageDocument struct {
@@ -89,6 +96,7 @@ func newDiagnoseDocument(r *agent.Report) diagnoseDocument {
 	return diagnoseDocument{
 		Schema:    "logwright/diagnose/1",
 		Incidents: incidentDocuments(r.Incidents),
+		Omitted:   omittedDocument{Incidents: r.Omitted.Incidents, Events: r.Omitted.Events},
 		Usage: usageDocument{
 			ModelCalls: r.Usage.Calls, InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens, USD: r.Usage.USD,
 		},

@@ -94,6 +94,10 @@ func (a *app) renderReport(cfg *config.Config, files []string, r *agent.Report, 
 		p.line("")
 		p.incident(fmt.Sprintf("%d. ", i+1), &r.Incidents[i])
 	}
+	if o := r.Omitted; o.Incidents > 0 {
+		p.line("Too many to keep apart, the least important left out: about %s of %s.",
+			count(o.Incidents, "more incident", "more incidents"), count(o.Events, "event", "events"))
+	}
 	p.line("")
 	p.footer(cfg, r)
 	return p.w.Flush()

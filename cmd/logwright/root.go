@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/logwright/logwright/agent"
 	"github.com/logwright/logwright/agent/config"
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/store"
@@ -200,9 +201,14 @@ func (a *app) oneShot() (*config.Config, error) {
 		if a.state != "" {
 			cfg.State = a.state
 		}
+		agent.LimitMemory(cfg)
 		return cfg, nil
 	}
-	return a.load(false)
+	cfg, err := a.load(false)
+	if err == nil {
+		agent.LimitMemory(cfg)
+	}
+	return cfg, err
 }
 
 // stateDir gives the state directory for commands that only look at it.
