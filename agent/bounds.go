@@ -25,8 +25,12 @@ type bounds struct {
 // rest is what a bounded step saw but does not tell apart any more.
 type rest struct{ clusters, events, problems int64 }
 
-// samplesShare is the part of limits.memory that samples may take.
-const samplesShare = 8
+// Parts of limits.memory that a one-shot command's samples and clusters may take. What the reader and the joiner hold is
+// bounded by itself, and the garbage collector needs room to work in.
+const (
+	samplesShare  = 8
+	clustersShare = 4
+)
 
 func boundsOf(cfg *config.Config) bounds {
 	return bounds{clusters: max(cfg.Limits.Clusters, 1), sampleBytes: cfg.Limits.Memory / samplesShare}

@@ -187,11 +187,15 @@ func New(cfg Config) (*Clusterer, error) {
 	if limit == 0 {
 		limit = DefaultMaxClusters
 	}
+	most := int64(limit) * bytesPerCluster
+	if cfg.MaxBytes > 0 {
+		most = min(most, cfg.MaxBytes)
+	}
 	return &Clusterer{
 		rules:      rules,
 		maxNodes:   limit,
 		maxEntries: limit + limit/4,
-		maxBytes:   int64(limit) * bytesPerCluster,
+		maxBytes:   most,
 		transient:  cfg.Transient,
 		exact:      map[string]int32{},
 		byRef:      map[Ref]int32{},

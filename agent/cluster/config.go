@@ -29,6 +29,8 @@ type Config struct {
 	Pins []string `yaml:"pins"`
 	// MaxClusters bounds the clusters held in memory (limits.clusters); 0 means DefaultMaxClusters.
 	MaxClusters int `yaml:"-"`
+	// MaxBytes bounds what they take in memory, about; 0 means as much as MaxClusters of usual size do.
+	MaxBytes int64 `yaml:"-"`
 	// Transient says that nothing is kept after this process: TakeChanges gives nothing, and costs nothing.
 	Transient bool `yaml:"-"`
 }

@@ -105,6 +105,7 @@ type scanner struct {
 	spans  []span // all atoms of the message
 	nvars  int    // how many of spans are variable
 	weak   int    // how many of those are weak
+	text   []byte // scratch of makeTemplate
 
 	lastVar  int // len(sig) just after the last variable part, 0 where a word came since
 	datePos  int // atom index where a run of names of weekdays and months begins, -1 for none

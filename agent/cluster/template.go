@@ -1,6 +1,9 @@
 package cluster
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // A template is kept as the first message of its cluster with its atoms marked, so that it can be opened place by place
 // as they vary and still reads like the log it came from. Text between marks is punctuation as it stood.
@@ -25,43 +28,43 @@ type literal struct {
 
 // makeTemplate marks the atoms of msg.
 func makeTemplate(msg string, sc *scanner) string {
-	var b strings.Builder
-	b.Grow(len(msg) + 2*len(sc.spans))
+	b := sc.text[:0]
 	at := 0
 	for _, sp := range sc.spans {
-		between(&b, msg[at:max(at, int(sp.from))])
+		b = between(b, msg[at:max(at, int(sp.from))])
 		at = max(at, int(sp.to))
 		if sp.cont {
-			b.WriteByte(contMark)
+			b = append(b, contMark)
 		}
 		text := msg[sp.from:sp.to]
 		switch {
 		case sp.kind == kindPin && sp.mask >= 0:
 			// The name stands in the signature, between its marks.
 			p := sc.atoms[sp.pos]
-			b.Write(sc.sig[sc.prefix+int(p.from) : sc.prefix+int(p.to)])
+			b = append(b, sc.sig[sc.prefix+int(p.from):sc.prefix+int(p.to)]...)
 		case sp.kind == kindPin:
-			quote(&b, pinMark, text)
+			b = quote(b, pinMark, text)
 		case sp.kind == kindWord:
-			quote(&b, wordMark, text)
+			b = quote(b, wordMark, text)
 		case sp.kind == kindWeak && len(text) <= literalLimit && printableASCII(text):
-			quote(&b, litMark, text)
+			b = quote(b, litMark, text)
 		default:
-			b.WriteByte(varMark)
+			b = append(b, varMark)
 		}
 	}
 	if sc.full {
-		b.WriteString(" ...")
+		b = append(b, " ..."...)
 	} else {
-		between(&b, msg[at:])
+		b = between(b, msg[at:])
 	}
-	return strings.TrimRight(b.String(), " ")
+	sc.text = b
+	return string(bytes.TrimRight(b, " "))
 }
 
-func quote(b *strings.Builder, mark byte, text string) {
-	b.WriteByte(mark)
-	b.WriteString(text)
-	b.WriteByte(mark)
+func quote(b []byte, mark byte, text string) []byte {
+	b = append(b, mark)
+	b = append(b, text...)
+	return append(b, mark)
 }
 
 // printableASCII keeps control characters, which are the marks, out of literals.
@@ -74,14 +77,15 @@ func printableASCII(s string) bool {
 	return true
 }
 
-func between(b *strings.Builder, s string) {
+func between(b []byte, s string) []byte {
 	for i := range len(s) {
 		if classes[s[i]]&clSpace == 0 {
-			b.WriteByte(s[i])
-		} else if n := b.Len(); n > 0 && b.String()[n-1] != ' ' {
-			b.WriteByte(' ')
+			b = append(b, s[i])
+		} else if n := len(b); n > 0 && b[n-1] != ' ' {
+			b = append(b, ' ')
 		}
 	}
+	return b
 }
 
 // piece is an atom of a marked template, or the text between two.
@@ -92,110 +96,117 @@ type piece struct {
 	pos  int // index of the atom in the signature
 }
 
-// pieces reads a marked template; false where the marks don't pair.
-func pieces(t string) ([]piece, bool) {
-	var ps []piece
-	pos, cont := -1, false
-	for i := 0; i < len(t); {
-		switch c := t[i]; c {
-		case contMark:
-			cont = true
-			i++
-			continue
-		case varMark, wordMark, litMark, pinMark:
-			p := piece{mark: c, cont: cont}
-			i++
-			if c != varMark {
-				k := strings.IndexByte(t[i:], c)
-				if k < 0 {
-					return nil, false
-				}
-				p.text = t[i : i+k]
-				i += k + 1
-			}
-			if !cont {
-				pos++
-			}
-			if pos < 0 {
-				return nil, false
-			}
-			p.pos, cont = pos, false
-			ps = append(ps, p)
-		default:
-			k := i
-			for k < len(t) && t[k] >= ' ' {
-				k++
-			}
-			if k == i || cont {
-				return nil, false
-			}
-			ps = append(ps, piece{text: t[i:k], pos: -1})
-			i = k
-		}
-	}
-	return ps, !cont
+// pieceReader reads a marked template from its beginning. A storm makes a template for every event, so nothing is
+// allocated for that.
+type pieceReader struct {
+	t   string // what is left
+	n   int    // atoms so far
+	bad bool   // the marks don't pair
 }
 
-func join(ps []piece) string {
-	var b strings.Builder
-	for _, p := range ps {
-		if p.cont {
-			b.WriteByte(contMark)
-		}
-		switch p.mark {
-		case 0:
-			b.WriteString(p.text)
-		case varMark:
-			b.WriteByte(varMark)
-		default:
-			quote(&b, p.mark, p.text)
+// next gives the next piece, false at the end or where the marks don't pair.
+func (r *pieceReader) next() (piece, bool) {
+	t := r.t
+	if t == "" || r.bad {
+		return piece{}, false
+	}
+	var p piece
+	if p.cont = t[0] == contMark; p.cont {
+		t = t[1:]
+		if t == "" || r.n == 0 {
+			return r.damaged()
 		}
 	}
-	return b.String()
+	switch c := t[0]; c {
+	case varMark:
+		p.mark, t = c, t[1:]
+	case wordMark, litMark, pinMark:
+		k := strings.IndexByte(t[1:], c)
+		if k < 0 {
+			return r.damaged()
+		}
+		p.mark, p.text, t = c, t[1:1+k], t[k+2:]
+	default:
+		k := 0
+		for k < len(t) && t[k] >= ' ' {
+			k++
+		}
+		if k == 0 || p.cont {
+			return r.damaged()
+		}
+		r.t = t[k:]
+		return piece{text: t[:k], pos: -1}, true
+	}
+	if !p.cont {
+		r.n++
+	}
+	p.pos, r.t = r.n-1, t
+	return p, true
+}
+
+func (r *pieceReader) damaged() (piece, bool) {
+	r.bad = true
+	return piece{}, false
+}
+
+func (p *piece) append(b []byte) []byte {
+	if p.cont {
+		b = append(b, contMark)
+	}
+	switch p.mark {
+	case 0:
+		return append(b, p.text...)
+	case varMark:
+		return append(b, varMark)
+	}
+	return quote(b, p.mark, p.text)
 }
 
 // setTemplate gives n the marked template t and finds its literals.
 func (n *node) setTemplate(t string) bool {
-	ps, ok := pieces(t)
-	if !ok {
-		return false
-	}
-	n.tmpl, n.lits, n.nspans = t, nil, 0
-	for _, p := range ps {
+	var lits []literal
+	nspans := 0
+	r := pieceReader{t: t}
+	for p, ok := r.next(); ok; p, ok = r.next() {
 		if p.mark == litMark {
-			n.lits = append(n.lits, literal{span: int16(n.nspans), pos: uint8(p.pos), text: p.text})
+			lits = append(lits, literal{span: int16(nspans), pos: uint8(p.pos), text: p.text})
 		}
 		if p.mark != 0 {
-			n.nspans++
+			nspans++
 		}
 	}
+	if r.bad {
+		return false
+	}
+	n.tmpl, n.lits, n.nspans = t, lits, nspans
 	return true
 }
 
 // open makes every atom of the template that want picks variable. span counts the atoms.
 func (n *node) open(want func(span int, p piece) bool) {
-	ps, _ := pieces(n.tmpl)
+	b := make([]byte, 0, len(n.tmpl))
 	span, changed := 0, false
-	for i := range ps {
-		if ps[i].mark == 0 {
-			continue
+	r := pieceReader{t: n.tmpl}
+	for p, ok := r.next(); ok; p, ok = r.next() {
+		if p.mark != 0 {
+			if m := p.mark; (m == wordMark || m == litMark) && want(span, p) {
+				p.mark, p.text, changed = varMark, "", true
+			}
+			span++
 		}
-		if m := ps[i].mark; (m == wordMark || m == litMark) && want(span, ps[i]) {
-			ps[i].mark, ps[i].text, changed = varMark, "", true
-		}
-		span++
+		b = p.append(b)
 	}
 	if changed {
-		n.setTemplate(join(ps))
+		n.setTemplate(string(b))
 	}
 }
 
 // template gives the readable form.
 func (n *node) template() string {
-	ps, _ := pieces(n.tmpl)
 	var b []byte
 	last := -1 // end of the last atom, where only text came since
-	for _, p := range ps {
+	r := pieceReader{t: n.tmpl}
+	for p, ok := r.next(); ok; p, ok = r.next() {
 		if p.cont && n.varies && last >= 0 {
 			b = b[:last]
 			continue
