@@ -245,31 +245,11 @@ func nearestProvider(s string) string {
 	}
 	best, at := "", 3
 	for _, p := range Providers {
-		if d := distance(s, p); d < at {
+		if d := incident.EditDistance(s, p); d < at {
 			best, at = p, d
 		}
 	}
 	return best
-}
-
-// distance is the number of single-letter edits between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diag, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diag+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // secret shows that there is a key, and nothing of it.

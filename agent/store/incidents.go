@@ -407,27 +407,6 @@ func findIncident(q querier, what string) (string, error) {
 	case len(match) > 1:
 		return "", &NotFoundError{What: what, Near: match[:min(len(match), nearIDs)], Ambiguous: true}
 	}
-	slices.SortStableFunc(ids, func(a, b string) int { return distance(want, a) - distance(want, b) })
+	slices.SortStableFunc(ids, func(a, b string) int { return incident.EditDistance(want, a) - incident.EditDistance(want, b) })
 	return "", &NotFoundError{What: what, Near: ids[:min(len(ids), nearIDs)]}
-}
-
-// distance is how many letters must change to make a of b (Levenshtein). Ids are short; what was typed is cut to be so.
-func distance(a, b string) int {
-	a, b = a[:min(len(a), 32)], b[:min(len(b), 32)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

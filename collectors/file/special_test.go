@@ -192,6 +192,9 @@ func TestSparse(t *testing.T) {
 		f, err := os.OpenFile(b.path("app.log"), os.O_WRONLY, 0)
 		b.must(err)
 		if _, err := f.WriteAt([]byte("last\n"), 1<<40); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("the file system has no files of a terabyte")
+			}
 			t.Skip("the file system has no files of a terabyte")
 		}
 		b.must(f.Close())
@@ -325,6 +328,9 @@ func TestSymlinks(t *testing.T) {
 	}
 	t.Run("a link of root to a directory of a service", func(t *testing.T) {
 		if !root {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("needs root, to make files of another user")
+			}
 			t.Skip("needs root, to make files of another user")
 		}
 		b := setup(t, SymlinksSameOwner)
