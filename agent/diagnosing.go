@@ -154,7 +154,6 @@ func (g *diagnosing) keep(ctx context.Context, inc *incident.Incident, r diagnos
 		if err != nil {
 			return err
 		}
-		after.Samples = inc.Samples
 		return tx.Enqueue(newEvent(g.now(), kind, after), g.notifiers...)
 	})
 	if err == nil && kind != "" {

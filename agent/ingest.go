@@ -442,23 +442,11 @@ func gapText(gap incident.Gap) string {
 	return fmt.Sprintf("%s of %s may have been missed (source %s): %s", much, gap.File, gap.Source, gap.Reason)
 }
 
-// eventBytes is how much of a sample goes along with an event.
-const eventBytes = 4 << 10
-
-// newEvent makes an event of an incident as it stands, with one short sample: an outbox is no archive.
+// newEvent makes an event of an incident as it stands. The outbox is no archive of log text: the diagnosis' evidence, redacted
+// already, goes along, the samples don't.
 func newEvent(now time.Time, kind incident.EventKind, inc *incident.Incident) incident.Event {
 	c := *inc
-	if len(c.Samples) > 0 {
-		s := c.Samples[0]
-		s.Before = nil
-		if len(s.Record.Raw) > eventBytes {
-			s.Record.Raw, s.Record.Truncated = s.Record.Raw[:eventBytes], true
-		}
-		if len(s.Record.Message) > eventBytes {
-			s.Record.Message = s.Record.Message[:eventBytes]
-		}
-		c.Samples = []incident.Sample{s}
-	}
+	c.Samples = nil
 	return incident.Event{ID: newID(), Kind: kind, At: now, Incident: &c}
 }
 
