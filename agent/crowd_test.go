@@ -68,8 +68,8 @@ func TestLineSpamDoesNotStopCollecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, "limits: {store: 16MiB}\n")
 		h.start()
-		for i := range 6 {
-			h.write("spam.log", unlike(4000, uint64(100+i))...)
+		for i := range 2 {
+			h.write("spam.log", unlike(3500, uint64(100+i))...)
 			advance(time.Minute)
 		}
 		h.write("app.log", errorLines(7)...)
