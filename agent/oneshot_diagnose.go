@@ -54,6 +54,9 @@ func (o *OneShot) Diagnose(ctx context.Context, a Asking) (*Report, error) {
 		return nil, err
 	}
 	for i := range r.Incidents {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		r.Incidents[i].Samples = spread(r.Incidents[i].Samples)
 		apply(&r.Incidents[i], d.Offline(r.Incidents[i]))
 	}

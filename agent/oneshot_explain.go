@@ -30,7 +30,7 @@ func (o *OneShot) Explain(ctx context.Context, emit func(Explained) error) error
 		one := *o
 		one.Files = o.Files[i : i+1]
 		if path == Stdin {
-			spool, err := spoolStdin(o.Stdin)
+			spool, err := spoolStdin(ctx, o.Stdin)
 			if err != nil {
 				return err
 			}
@@ -51,8 +51,9 @@ func (o *OneShot) Explain(ctx context.Context, emit func(Explained) error) error
 	return errors.Join(errs...)
 }
 
-// spoolStdin copies standard input to a file that can be read twice.
-func spoolStdin(r io.Reader) (*os.File, error) {
+// spoolStdin copies standard input to a file that can be read twice. A read of a terminal or a pipe can't be interrupted, so
+// it is left behind when ctx ends.
+func spoolStdin(ctx context.Context, r io.Reader) (*os.File, error) {
 	if r == nil {
 		return nil, errors.New("there is no standard input")
 	}
@@ -60,7 +61,17 @@ func spoolStdin(r io.Reader) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("standard input is read twice and needs a temporary file: %w", err)
 	}
-	if _, err := io.Copy(f, r); err != nil {
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, r)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("spooling standard input: %w", err), f.Close(), os.Remove(f.Name()))
 	}
 	return f, nil

@@ -110,6 +110,10 @@ func (a *app) promptStore(ctx context.Context, cfg *config.Config) (*store.Store
 	if err != nil {
 		return nil, hint(fmt.Errorf("every prompt is kept, and can't be: %w", err), "name a directory you may write with --state")
 	}
+	// No daemon keeps house here.
+	if _, err := st.Prune(ctx, time.Now(), store.Retention{Prompts: cfg.Retention.Prompts}); err != nil {
+		return nil, errors.Join(fmt.Errorf("dropping prompts older than retention.prompts: %w", err), st.Close())
+	}
 	return st, nil
 }
 

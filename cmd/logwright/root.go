@@ -74,6 +74,9 @@ func execute(ctx context.Context, args []string, s streams) int {
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of a pipe had enough: `logwright explain app.log | head`
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted before the end")
+	}
 	a.complain(err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
