@@ -26,8 +26,9 @@ type assignments struct{}
 // find looks at each = and :, and back from there for a name. To look for the names first would be to try each at each
 // letter.
 func (assignments) find(v view, add func(from, to int, kind string)) {
+	taken := 0 // the end of the last bare value: a name within it has a value that ends there, too
 	for i := 0; i < len(v.text); i++ {
-		if c := v.text[i]; c != '=' && c != ':' {
+		if c := v.text[i]; c != '=' && c != ':' || i < taken {
 			continue
 		}
 		start, name, quote := nameBefore(v.lower, i)
@@ -50,14 +51,14 @@ func (assignments) find(v view, add func(from, to int, kind string)) {
 		switch {
 		case strings.HasPrefix(name, "x-"), quoted:
 		case name == "pwd" || name == "oldpwd":
-			if strings.HasPrefix(val, "/") {
+			if strings.HasPrefix(val, "/") && len(val) <= maxPath {
 				continue // the working directory
 			}
 		case name == "pass" || name == "pw":
 			if sep != "=" && !quote || digits(val) {
 				continue // "pass: 12, fail: 3"
 			}
-		case strings.HasSuffix(name, "token") && object().MatchString(val):
+		case strings.HasSuffix(name, "token") && len(val) <= maxPath && object().MatchString(val):
 			continue // Android's token=Token{9f4ef63 ...}: an object, by its class and address
 		case sep == ":":
 			// Prose has colons too: "invalid token: unexpected end". A line of YAML has nothing else on it.
@@ -66,8 +67,18 @@ func (assignments) find(v view, add func(from, to int, kind string)) {
 			}
 		}
 		add(from, to, kindOf(name))
+		if !quoted {
+			taken = to
+		}
 	}
 }
+
+// maxPath and maxPlaceholder are more than what is no secret has. Without them a line of nothing but names would be read to
+// its end for each.
+const (
+	maxPath        = 4096
+	maxPlaceholder = 512
+)
 
 // nameBefore gives the name that an = or : at i is about, where it begins, and whether it stands in quotes.
 func nameBefore(lower string, i int) (start int, name string, quoted bool) {
@@ -215,7 +226,7 @@ func bare(s string, i int) int {
 var placeholderWords = lazy(`(?i)^(?:true|false|null|nil|none|undefined|yes|no|n/a|empty|unset|missing|required|invalid|redacted|masked|hidden|filtered|` +
 	`\*+|x{3,}|\.{3,}|-+|<[^<>]*>|\[(?:redacted|filtered|masked|hidden)[^\]]*\]?|\$\{[^}]*\}?|\$\w+|%\w+%|\{\{.*|%[svdq+]+)$`)
 
-func placeholder(s string) bool { return placeholderWords().MatchString(s) }
+func placeholder(s string) bool { return len(s) <= maxPlaceholder && placeholderWords().MatchString(s) }
 
 var object = lazy(`^[A-Z][A-Za-z.]*Token[A-Za-z]*[{@]|^Token[{@]|^[a-z][a-z0-9.]*\.[A-Z]\w*@[0-9a-f]+`)
 
@@ -272,12 +283,19 @@ func (flags) find(v view, add func(from, to int, kind string)) {
 	if !hasWord(v.lower, flagWords) {
 		return
 	}
+	taken := 0 // as in assignments
 	for _, m := range longFlag().FindAllStringIndex(v.text, -1) {
+		if m[1] <= taken {
+			continue
+		}
 		from, to, quoted := value(v.text, m[1])
 		val := v.text[from:to]
 		bySpace := strings.TrimRight(v.text[m[0]:m[1]], " \t") != v.text[m[0]:m[1]]
 		if from < to && !placeholder(val) && (quoted || !bySpace || !strings.HasPrefix(val, "-") && !proseAfter().MatchString(val)) {
 			add(from, to, "password-flag")
+			if !quoted {
+				taken = to
+			}
 		}
 	}
 	for _, m := range shortFlag().FindAllStringIndex(v.text, -1) {
@@ -301,8 +319,9 @@ var (
 	attribute    = lazy(`(?i)^(?:path|domain|expires|max-age|samesite|version|priority)=`)
 )
 
-// rest gives what a header's value is: up to the quote that ends the text around it, or to the end of the line.
-func rest(s string, i int) (from, to int) {
+// rest gives what a header's value is: up to the quote that ends the text around it, or to the end of the line, which is
+// looked for only where i is beyond end, the one found last.
+func rest(s string, i int, end *int) (from, to int) {
 	if from, to, quoted := value(s, i); quoted {
 		_ = from
 		for s[i] == '\\' {
@@ -310,17 +329,23 @@ func rest(s string, i int) (from, to int) {
 		}
 		return i + 1, to
 	}
-	n := strings.IndexAny(s[i:], "\r\n\"'`")
-	if n < 0 {
-		return i, len(s)
+	if i > *end {
+		*end = len(s)
+		if n := strings.IndexAny(s[i:], "\r\n\"'`"); n >= 0 {
+			*end = i + n
+		}
 	}
-	return i, i + n
+	return i, *end
 }
 
 func (headers) find(v view, add func(from, to int, kind string)) {
 	if strings.Contains(v.lower, "authorization") {
+		end, taken := -1, 0
 		for _, m := range authHeader().FindAllStringIndex(v.text, -1) {
-			from, to := rest(v.text, m[1])
+			if m[1] <= taken {
+				continue
+			}
+			from, to := rest(v.text, m[1], &end)
 			val := v.text[from:to]
 			if n := len(oneWord().FindString(val)); n > 0 {
 				from += n
@@ -336,12 +361,16 @@ func (headers) find(v view, add func(from, to int, kind string)) {
 			}
 			if !placeholder(v.text[from:to]) {
 				add(from, to, "authorization")
+				taken = to
 			}
 		}
 	}
 	if strings.Contains(v.lower, "cookie") {
+		end, taken := -1, 0
 		for _, m := range cookieHeader().FindAllStringIndex(v.text, -1) {
-			from, to := rest(v.text, m[1])
+			from, to := rest(v.text, m[1], &end)
+			// What was looked through already, of a header within a header, is not once more.
+			from, taken = max(from, min(taken, to)), max(taken, to)
 			for _, p := range cookiePair().FindAllStringSubmatchIndex(v.text[from:to], -1) {
 				if !attribute().MatchString(v.text[from+p[0] : from+p[1]]) {
 					add(from+p[2], from+p[3], "cookie")
