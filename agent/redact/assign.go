@@ -322,6 +322,9 @@ var (
 // rest gives what a header's value is: up to the quote that ends the text around it, or to the end of the line, which is
 // looked for only where i is beyond end, the one found last.
 func rest(s string, i int, end *int) (from, to int) {
+	if i < *end {
+		return i, *end // no quote is before end
+	}
 	if from, to, quoted := value(s, i); quoted {
 		_ = from
 		for s[i] == '\\' {
@@ -329,11 +332,9 @@ func rest(s string, i int, end *int) (from, to int) {
 		}
 		return i + 1, to
 	}
-	if i > *end {
-		*end = len(s)
-		if n := strings.IndexAny(s[i:], "\r\n\"'`"); n >= 0 {
-			*end = i + n
-		}
+	*end = len(s)
+	if n := strings.IndexAny(s[i:], "\r\n\"'`"); n >= 0 {
+		*end = i + n
 	}
 	return i, *end
 }

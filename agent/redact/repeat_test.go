@@ -19,7 +19,7 @@ func TestNamesWithoutEnd(t *testing.T) {
 	// Only the looking is saved.
 	for text, want := range map[string]string{
 		"cookie: a=SECRET1 cookie: b=SECRET2; c=SECRET3\ncookie: d=SECRET4": "cookie: a=[REDACTED:cookie] cookie: b=[REDACTED:cookie]; c=[REDACTED:cookie]\ncookie: d=[REDACTED:cookie]",
-		"password=a1b2token=SECRET1 token=SECRET2":                           "password=[REDACTED:password] token=[REDACTED:token]",
+		"password=a1b2token=SECRET1 token=SECRET2":                          "password=[REDACTED:password] token=[REDACTED:token]",
 	} {
 		if got := r.Text(text); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
