@@ -28,8 +28,8 @@ type rest struct{ clusters, events, problems int64 }
 // Parts of limits.memory that a one-shot command's samples and clusters may take. What the reader and the joiner hold is
 // bounded by itself, and the garbage collector needs room to work in.
 const (
-	samplesShare  = 8
-	clustersShare = 4
+	samplesShare  = 16
+	clustersShare = 5
 )
 
 func boundsOf(cfg *config.Config) bounds {

@@ -198,56 +198,71 @@ type Omitted struct {
 func (st *step) incidents(clusters *cluster.Clusterer, now time.Time) ([]incident.Incident, Omitted) {
 	omitted := Omitted{Incidents: st.rest.clusters, Events: st.rest.problems}
 	byID := map[string]*incident.Incident{}
-	for i := range st.deltas {
-		d := &st.deltas[i]
-		if d.problems == 0 {
-			continue
-		}
-		id := clusters.Resolve(d.ref)
-		inc := byID[id]
-		if inc == nil {
-			inc = &incident.Incident{
-				ID: incident.MakeID(id, 1), Clusters: []string{id}, Episode: 1, Service: d.service,
-				State: incident.StateOpen, Trigger: incident.TriggerNew, OpenedAt: now, UpdatedAt: now,
-				Template: clusters.Template(id),
+	var all []*incident.Incident
+	for _, bare := range []bool{false, true} { // those that lost their samples can only add to others
+		for i := range st.deltas {
+			d := &st.deltas[i]
+			if d.problems == 0 || bare != st.lost(d) {
+				continue
 			}
-			byID[id] = inc
-		}
-		inc.Severity = max(inc.Severity, d.severity)
-		inc.Events += d.problems
-		if inc.FirstSeen.IsZero() || !d.first.IsZero() && d.first.Before(inc.FirstSeen) {
-			inc.FirstSeen = d.first
-		}
-		if d.last.After(inc.LastSeen) {
-			inc.LastSeen = d.last
-		}
-		for _, s := range d.samples {
-			s.Cluster = id
-			inc.Samples = append(inc.Samples, s)
+			id := clusters.Resolve(d.ref)
+			inc := byID[id]
+			switch {
+			case inc == nil && bare:
+				omitted.Incidents++ // nothing is said without evidence
+				omitted.Events += d.problems
+				continue
+			case inc == nil:
+				inc = &incident.Incident{
+					ID: incident.MakeID(id, 1), Clusters: []string{id}, Episode: 1, Service: d.service,
+					State: incident.StateOpen, Trigger: incident.TriggerNew, OpenedAt: now, UpdatedAt: now,
+				}
+				byID[id] = inc
+				all = append(all, inc)
+			}
+			d.addTo(inc)
 		}
 	}
-	out := make([]incident.Incident, 0, len(byID))
-	for _, inc := range byID {
-		if st.bounds.sampleBytes > 0 && len(inc.Samples) == 0 && inc.Severity >= incident.SeverityWarning {
-			omitted.Incidents++ // there was no room for its samples, and nothing is said without evidence
-			omitted.Events += inc.Events
-			continue
-		}
+	slices.SortFunc(all, func(a, b *incident.Incident) int { return moreImportant(*a, *b) })
+	for _, inc := range all[min(mostIncidents, len(all)):] {
+		omitted.Incidents++
+		omitted.Events += inc.Events
+	}
+	out := make([]incident.Incident, 0, min(mostIncidents, len(all)))
+	for _, inc := range all[:cap(out)] {
+		id := inc.Clusters[0]
+		inc.Template = clusters.Template(id)
 		if inc.Template == "" && len(inc.Samples) > 0 {
 			inc.Template = inc.Samples[0].Record.Message
 		}
+		for i := range inc.Samples {
+			inc.Samples[i].Cluster = id
+		}
 		out = append(out, *inc)
 	}
-	slices.SortFunc(out, moreImportant)
-	if len(out) > mostIncidents {
-		for i := range out[mostIncidents:] {
-			omitted.Incidents++
-			omitted.Events += out[mostIncidents+i].Events
-		}
-		clear(out[mostIncidents:])
-		out = out[:mostIncidents]
-	}
 	return out, omitted
+}
+
+// lost says whether d had samples, and the bounds took them.
+func (st *step) lost(d *delta) bool {
+	return st.bounds.sampleBytes > 0 && len(d.samples) == 0 && d.severity >= incident.SeverityWarning
+}
+
+// addTo adds a cluster's events to its incident.
+func (d *delta) addTo(inc *incident.Incident) {
+	inc.Severity = max(inc.Severity, d.severity)
+	inc.Events += d.problems
+	if inc.FirstSeen.IsZero() || !d.first.IsZero() && d.first.Before(inc.FirstSeen) {
+		inc.FirstSeen = d.first
+	}
+	if d.last.After(inc.LastSeen) {
+		inc.LastSeen = d.last
+	}
+	if len(inc.Samples) == 0 {
+		inc.Samples = slices.Clip(d.samples) // the usual case: no other cluster is merged with it
+		return
+	}
+	inc.Samples = append(inc.Samples, d.samples...)
 }
 
 // moreImportant orders incidents: known noise last, then the worst, the most frequent, the latest first; by id in the end,

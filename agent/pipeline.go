@@ -236,7 +236,7 @@ func (s *stream) before(b *collectors.Batch, r *incident.Record) []incident.Cont
 		return nil
 	}
 	from := r.FirstLine - contextLines
-	var out []incident.Context
+	out := make([]incident.Context, 0, contextLines)
 	for _, c := range s.tail {
 		if c.Line >= from && c.Line < r.FirstLine {
 			out = append(out, c)
