@@ -10,6 +10,7 @@ import (
 func ownRules() []finder {
 	return []finder{
 		privateKeys{},
+		keyLines{},
 		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/?#:@"'<>]{0,200}:([^\s/?#"'<>]{1,400})@`), check: realValue},
 		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/?#:@"'<>]{0,200}:([^\s/?#"'<>@]{0,200}[/?#][^\s"'<>@]{0,200})@`), check: notPort},
 		pattern{kind: "url-password", words: []string{"://"}, re: lazy(`\b[A-Za-z][A-Za-z0-9+.-]{1,30}://([A-Za-z0-9_%.~-]{20,400})@`), check: hasDigit},
@@ -90,4 +91,40 @@ func (privateKeys) find(v view, add func(from, to int, kind string)) {
 		}
 		add(m[0], m[1]+len(strings.TrimRight(keyBody().FindString(body), " \t\r\n")), "private-key")
 	}
+}
+
+// keyLines are lines of a key that stand alone: a log that puts a header before each, or of which only a part is shown. They
+// are known by the widths that PEM and its like are wrapped to, and by letters of both cases beside digits, which no hash in
+// hexadecimal has.
+type keyLines struct{}
+
+func (keyLines) find(v view, add func(from, to int, kind string)) {
+	for i := 0; i < len(v.text); {
+		if !base64Byte(v.text[i]) {
+			i++
+			continue
+		}
+		from := i
+		var upper, lower, digit int
+		for ; i < len(v.text) && base64Byte(v.text[i]); i++ {
+			switch c := v.text[i]; {
+			case c >= 'A' && c <= 'Z':
+				upper++
+			case c >= 'a' && c <= 'z':
+				lower++
+			case c >= '0' && c <= '9':
+				digit++
+			}
+		}
+		switch i - from {
+		case 64, 70, 76:
+			if upper >= 8 && lower >= 8 && digit >= 2 {
+				add(from, i, "key-line")
+			}
+		}
+	}
+}
+
+func base64Byte(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/'
 }

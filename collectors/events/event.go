@@ -184,10 +184,10 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 		}
 	}
 	if len(rec.Raw) > j.cfg.MaxEvent {
-		rec.Raw, rec.Truncated = rec.Raw[:j.cfg.MaxEvent], true
+		rec.Raw, rec.Truncated = incident.CutText(rec.Raw, j.cfg.MaxEvent), true
 	}
 	if len(rec.Message) > j.cfg.MaxEvent {
-		rec.Message, rec.Truncated = rec.Message[:j.cfg.MaxEvent], true
+		rec.Message, rec.Truncated = incident.CutText(rec.Message, j.cfg.MaxEvent), true
 	}
 	j.stack(e, rec)
 	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
