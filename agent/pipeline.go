@@ -275,9 +275,5 @@ func (s *stream) keepTail(b *collectors.Batch) {
 const contextBytes = 512
 
 func contextOf(file string, l *events.Line) incident.Context {
-	text := l.Text
-	if len(text) > contextBytes {
-		text = text[:contextBytes]
-	}
-	return incident.Context{File: file, Line: l.Number, Text: strings.Clone(text)}
+	return incident.Context{File: file, Line: l.Number, Text: strings.Clone(incident.CutText(l.Text, contextBytes))}
 }
