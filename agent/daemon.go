@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/logwright/logwright/agent/cluster"
@@ -63,6 +64,9 @@ func NewDaemon(ctx context.Context, cfg *config.Config, o Options) (*Daemon, err
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if err := ownState(cfg.State); err != nil {
+		return nil, err
+	}
 	st, err := store.Open(ctx, cfg.State, store.Options{MaxBytes: cfg.Limits.Store, Now: o.Now, Logger: o.Logger})
 	if err != nil {
 		return nil, err
@@ -71,6 +75,19 @@ func NewDaemon(ctx context.Context, cfg *config.Config, o Options) (*Daemon, err
 		return nil, errors.Join(err, st.Close())
 	}
 	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error)}, nil
+}
+
+// ownState refuses to run as root on a directory that somebody else may change: its owner could put a link where a file is about
+// to be opened. Commands that look once are another matter: people use sudo for them.
+func ownState(dir string) error {
+	fi, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return nil //nolint:nilerr // not there yet: it is made, and is ours
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
+		return fmt.Errorf("the state directory %s belongs to user %d, and the daemon runs as root: run it as that user, or give it a directory of root", dir, st.Uid)
+	}
+	return nil
 }
 
 // Close gives the store back.

@@ -135,6 +135,9 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 				})
 			} else if r.OK() {
 				_, err = fmt.Fprintf(a.out, "%s, the chain holds; its head is %d:%s\n", count(r.Entries, "entry", "entries"), r.Head.Seq, hash)
+				if err == nil && len(heads) == 0 {
+					_, err = fmt.Fprintln(a.out, "No --anchor was given: a chain that was cut short or written anew as a whole would hold, too.")
+				}
 			}
 			if err != nil || r.OK() {
 				return err
