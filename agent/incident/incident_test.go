@@ -95,7 +95,7 @@ func TestEditDistance(t *testing.T) {
 	for _, tc := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"mode", "mode", 0}, {"mod", "mode", 1}, {"opnai", "openai", 1}, {"recieve", "receive", 1}, {"ü", "u", 1}, {"abc", "", 3}} {
+	}{{"", "", 0}, {"mode", "mode", 0}, {"mod", "mode", 1}, {"opnai", "openai", 1}, {"abcd", "abdc", 1}, {"ü", "u", 1}, {"abc", "", 3}} {
 		if got := EditDistance(tc.a, tc.b); got != tc.want {
 			t.Errorf("%q to %q: %d, want %d", tc.a, tc.b, got, tc.want)
 		}
