@@ -121,13 +121,18 @@ func heldBy(samples []incident.Sample) int64 {
 
 // sampleBytes is about what a sample takes in memory.
 func sampleBytes(s *incident.Sample) int64 {
-	r := &s.Record
-	n := int(unsafe.Sizeof(*s)) + len(r.Raw) + len(r.Message) + len(r.Exception) + len(r.ExceptionMessage) + 8*len(r.Lines)
-	for i := range r.Frames {
-		n += int(unsafe.Sizeof(r.Frames[i])) + len(r.Frames[i].File) + len(r.Frames[i].Function)
-	}
+	n := int(unsafe.Sizeof(*s)-unsafe.Sizeof(s.Record)) + int(recordBytes(&s.Record))
 	for i := range s.Before {
 		n += int(unsafe.Sizeof(s.Before[i])) + len(s.Before[i].Text)
+	}
+	return int64(n)
+}
+
+// recordBytes is about what a record takes in memory.
+func recordBytes(r *incident.Record) int64 {
+	n := int(unsafe.Sizeof(*r)) + len(r.Raw) + len(r.Message) + len(r.Exception) + len(r.ExceptionMessage) + 8*len(r.Lines)
+	for i := range r.Frames {
+		n += int(unsafe.Sizeof(r.Frames[i])) + len(r.Frames[i].File) + len(r.Frames[i].Function)
 	}
 	for k, v := range r.Trusted {
 		n += 64 + len(k) + len(v)

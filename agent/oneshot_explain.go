@@ -129,6 +129,7 @@ func (o *OneShot) secondPass(
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var order reorder
+	held, most := int64(0), o.Config.Limits.Memory/samplesShare
 	var failed error
 	give := func(e Explained) {
 		if failed == nil {
@@ -151,8 +152,12 @@ func (o *OneShot) secondPass(
 		if e.Template == "" {
 			e.Template = e.Record.Message
 		}
-		if order.add(e); order.Len() > reorderWindow {
-			give(order.next())
+		order.add(e)
+		held += recordBytes(&e.Record)
+		for order.Len() > reorderWindow || held > most && order.Len() > 1 {
+			next := order.next()
+			held -= recordBytes(&next.Record)
+			give(next)
 		}
 	}
 	err = o.pass(ctx, spool, p)
@@ -169,7 +174,8 @@ func (o *OneShot) secondPass(
 }
 
 // reorderWindow is how many events are held back to put those that ended late, because others came in between, back in
-// the order of their first lines.
+// the order of their first lines. They are fewer where they are so large that they would not fit into their part of
+// limits.memory.
 const reorderWindow = 512
 
 // reorder is a heap of events by first line.
