@@ -39,9 +39,12 @@ func boundsOf(cfg *config.Config) bounds {
 // program is what a process takes that the runtime's memory limit does not see: the pages of the binary itself, mostly.
 const program = 20 << 20
 
-// LimitMemory has the garbage collector keep the process within limits.memory as well as it can. It is for main: the
-// limit is one of the whole process.
-func LimitMemory(cfg *config.Config) { debug.SetMemoryLimit(max(cfg.Limits.Memory-program, program)) }
+// LimitMemory has the garbage collector keep the process within limits.memory as well as it can, and work less often while
+// there is room. It is for main: both are settings of the whole process.
+func LimitMemory(cfg *config.Config) {
+	debug.SetMemoryLimit(max(cfg.Limits.Memory-program, program))
+	debug.SetGCPercent(200)
+}
 
 // prune halves the clusters that are told apart.
 func (st *step) prune() {
