@@ -25,7 +25,7 @@ type Options struct {
 	// Redact takes secrets out of a text. It is applied to every text that leaves, whatever the caller did before, so that
 	// no caller can forget. Required; applying it twice must change nothing.
 	Redact func(string) string
-	// Ledger keeps and bounds. Required; NewMemoryLedger is for commands that keep nothing.
+	// Ledger keeps and bounds. Required; NewMemoryLedger is for tests.
 	Ledger Ledger
 	// Now is the clock for stamps and for how long an endpoint is left alone, nil for time.Now.
 	Now func() time.Time

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// MemoryLedger is a Ledger for commands that keep nothing (`logwright diagnose FILE`) and for tests. The whole life of
+// MemoryLedger is a Ledger that keeps nothing beyond the process, for tests: commands keep theirs in the store. The whole life of
 // the process counts as one day. It holds every prompt and answer, which the budget bounds.
 type MemoryLedger struct {
 	budget  Budget
