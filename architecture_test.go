@@ -43,13 +43,17 @@ var (
 		"agent/model":    {"agent/incident"},
 		"prompts":        {"agent/incident"},
 		"agent/diagnose": {"agent/incident", "agent/model", "prompts"},
-		"agent/repair":   {"agent/incident", "agent/model", "prompts"},
+		"agent/git":      {"agent/incident"},
+		"agent/repair":   {"agent/incident", "agent/git", "agent/model", "agent/repair/sandbox", "prompts"},
 		"agent/policy":   {"agent/incident"},
-		"agent/github":   {"agent/incident", "agent/policy"},
-		"remediations":   {"agent/incident", "agent/policy"},
-		"agent/redact":   {"agent/incident"},
-		"agent/notify":   {"agent/incident"},
-		"agent/store":    {"agent/incident"},
+		"agent/github":   {"agent/incident", "agent/git", "agent/policy"},
+
+		"agent/repair/sandbox": {"agent/incident"},
+
+		"remediations": {"agent/incident", "agent/policy"},
+		"agent/redact": {"agent/incident"},
+		"agent/notify": {"agent/incident"},
+		"agent/store":  {"agent/incident"},
 
 		"agent":        {anything},
 		"agent/config": {anything},

@@ -2,11 +2,13 @@
 // only, does nothing by itself, and is the one package that every stage knows.
 //
 // The way through the house is Record (one event) → Cluster (events that are the same) → Incident (a cluster that needs
-// somebody) → Diagnosis (why, with evidence) → Proposal and Outcome (in later versions).
+// somebody) → Diagnosis (why, with evidence) → Proposal (what could be done) → Decision (may it) → Action and Outcome (what was
+// done) → Verification (what the log said then).
 package incident
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,19 +49,37 @@ const (
 // State is where an incident stands. "simulated" and "flagged" are marks beside the state, not states.
 type State string
 
-// The states an incident can be in. Later versions add proposed, waiting, acting, verifying.
+// The states an incident can be in. What failed, was rejected or is inconclusive leads back to open, and, since its diagnosis
+// stands, on to diagnosed in the same step.
 const (
 	StateOpen      State = "open"
 	StateDiagnosed State = "diagnosed"
+	StateProposed  State = "proposed"  // something could be done; the gate has not let it pass
+	StateWaiting   State = "waiting"   // a person is asked
+	StateActing    State = "acting"    // it is being done
+	StateVerifying State = "verifying" // it was done; the log is watched
 	StateResolved  State = "resolved"
 	StateIgnored   State = "ignored"
 )
+
+// UnfinishedStates lists the states in which somebody still has something to do.
+func UnfinishedStates() []State {
+	return []State{StateOpen, StateDiagnosed, StateProposed, StateWaiting, StateActing, StateVerifying}
+}
+
+// States lists all states.
+func States() []State { return append(UnfinishedStates(), StateResolved, StateIgnored) }
 
 // transitions lists the states that may follow each state. An incident that is seen again after it was resolved is not
 // taken up again: a new episode is opened.
 var transitions = map[State][]State{
 	StateOpen:      {StateDiagnosed, StateResolved, StateIgnored},
-	StateDiagnosed: {StateOpen, StateDiagnosed, StateResolved, StateIgnored},
+	StateDiagnosed: {StateOpen, StateDiagnosed, StateProposed, StateResolved, StateIgnored},
+	StateProposed:  {StateOpen, StateProposed, StateWaiting, StateActing, StateResolved, StateIgnored},
+	StateWaiting:   {StateOpen, StateProposed, StateActing, StateResolved, StateIgnored},
+	// What is being done can't be closed by silence or by a person before its outcome is known.
+	StateActing:    {StateOpen, StateVerifying},
+	StateVerifying: {StateOpen, StateResolved, StateIgnored},
 	StateResolved:  {StateOpen, StateIgnored},
 	StateIgnored:   {StateOpen},
 }
@@ -75,7 +95,7 @@ func (s State) CanBecome(to State) bool {
 }
 
 // Unfinished says that somebody still has something to do: the incident is neither resolved nor ignored.
-func (s State) Unfinished() bool { return s == StateOpen || s == StateDiagnosed }
+func (s State) Unfinished() bool { return slices.Contains(UnfinishedStates(), s) }
 
 // Incident is a cluster that needs somebody: one episode of it.
 type Incident struct {
@@ -203,12 +223,18 @@ type Evidence struct {
 type Event struct {
 	// ID is a ULID, the same on every attempt to deliver, so that a receiver can see doubles.
 	ID string `json:"id"`
-	// Kind says what changed: opened, diagnosed, returned, spike, resolved, reopened, ignored, storm, gap, degraded.
+	// Kind says what changed.
 	Kind     EventKind `json:"kind"`
 	At       time.Time `json:"at"`
 	Incident *Incident `json:"incident,omitempty"`
 	// Grouped holds the other incidents of a storm, most important first; the message is one for all of them.
 	Grouped []Incident `json:"grouped,omitempty"`
+	// Proposal is what the event is about where something is proposed, decided or done; Decision, Approval and Action are what
+	// is known of it then.
+	Proposal *Proposal `json:"proposal,omitempty"`
+	Decision *Decision `json:"decision,omitempty"`
+	Approval *Approval `json:"approval,omitempty"`
+	Action   *Action   `json:"action,omitempty"`
 	// Text is Logwright's own words where there is no incident (a gap, a model that is down).
 	Text string `json:"text,omitempty"`
 	// Resend says that this was perhaps delivered already: the process died between sending and noting it.
@@ -231,6 +257,22 @@ const (
 	EventGap       EventKind = "gap"
 	EventSilence   EventKind = "silence"
 	EventDegraded  EventKind = "degraded"
+
+	EventProposed     EventKind = "proposed"     // what the gate said of a proposal that nobody has to answer: denied, or simulated
+	EventAdvice       EventKind = "advice"       // a patch that could not be proven, for people to look at
+	EventWaiting      EventKind = "waiting"      // somebody has to approve or reject
+	EventApproved     EventKind = "approved"     // somebody did
+	EventRejected     EventKind = "rejected"     // somebody did
+	EventExpired      EventKind = "expired"      // nobody did
+	EventActing       EventKind = "acting"       // it is being done
+	EventActed        EventKind = "acted"        // it was done: the pull request is open, the command ended well
+	EventFailed       EventKind = "failed"       // it failed, or did not help
+	EventUnknown      EventKind = "unknown"      // it was begun, and nobody knows what came of it
+	EventVerified     EventKind = "verified"     // it helped, as far as the log can prove
+	EventInconclusive EventKind = "inconclusive" // it was done, and the log proves nothing
+	EventUndone       EventKind = "undone"       // it was undone
+	EventStopped      EventKind = "stopped"      // the kill switch is on
+	EventResumed      EventKind = "going-on"     // and off again
 )
 
 // Gap is a stretch of input that may have been missed; it is never silent.

@@ -1,0 +1,2 @@
+// Package github opens pull requests: on GitHub, or in the local forge beside it.
+package github

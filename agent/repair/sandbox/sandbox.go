@@ -1,0 +1,2 @@
+// Package sandbox runs commands that nobody trusts.
+package sandbox

@@ -1,0 +1,2 @@
+// Package remediations runs what the operator allowed to be run.
+package remediations
