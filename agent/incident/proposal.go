@@ -259,6 +259,17 @@ type Action struct {
 	// UndoneAt is when the intent to undo was written, zero where it was not; Undo what came of it.
 	UndoneAt time.Time `json:"undone_at,omitzero"`
 	Undo     *Outcome  `json:"undo,omitempty"`
+	// ClosedAt is when a pull request was seen merged (then Merged is true) or closed; zero while it is open.
+	ClosedAt time.Time `json:"closed_at,omitzero"`
+	Merged   bool      `json:"merged,omitempty"`
+}
+
+// OpenPullRequest says that the action is a pull request that is open, or may be for all that is known.
+func (a *Action) OpenPullRequest() bool {
+	if a.Kind != KindPullRequest || !a.ClosedAt.IsZero() {
+		return false
+	}
+	return a.Outcome == nil || a.Outcome.Result == ResultDone || a.Outcome.Result == ResultUnknown
 }
 
 // Result is how an executor ended.
