@@ -86,11 +86,13 @@ func (c *Config) basics(hasVersion bool) []incident.Problem {
 		ps = append(ps, incident.Problemf("version", "%d is not a version that this Logwright reads", c.Version).WithHint("write version: 1"))
 	}
 	switch c.Mode {
-	case ModeObserve:
-	case "enforce":
-		ps = append(ps, incident.Problemf("mode", "%s", notYet("enforce arrives")).WithHint("write mode: observe"))
+	case ModeObserve, ModeEnforce:
 	default:
-		ps = append(ps, incident.Problemf("mode", "unknown mode %q", c.Mode).WithHint("write mode: observe"))
+		p := incident.Problemf("mode", "unknown mode %q", c.Mode).WithHint("write mode: observe or mode: enforce")
+		if near := nearest(c.Mode, []string{ModeObserve, ModeEnforce}); near != "" {
+			p = p.WithHint("write mode: %s", near)
+		}
+		ps = append(ps, p)
 	}
 	for _, f := range []struct{ key, path string }{{"state", c.State}, {"kill_switch", c.KillSwitch}} {
 		if !filepath.IsAbs(f.path) {

@@ -15,39 +15,56 @@ import (
 	"time"
 
 	"github.com/logwright/logwright/agent/cluster"
+	"github.com/logwright/logwright/agent/github"
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/model"
 	"github.com/logwright/logwright/agent/notify"
+	"github.com/logwright/logwright/agent/policy"
 	"github.com/logwright/logwright/agent/redact"
+	"github.com/logwright/logwright/agent/repair"
+	"github.com/logwright/logwright/agent/repair/sandbox"
 	"github.com/logwright/logwright/collectors/events"
 	"github.com/logwright/logwright/collectors/file"
 	"github.com/logwright/logwright/collectors/journal"
+	"github.com/logwright/logwright/remediations"
 )
 
-// ModeObserve is the only mode of this version: everything is watched and diagnosed, nothing is acted on.
-const ModeObserve = "observe"
+// The modes.
+const (
+	// ModeObserve decides and records everything as "would have", and does nothing.
+	ModeObserve = "observe"
+	// ModeEnforce does what the policy allows.
+	ModeEnforce = "enforce"
+)
 
 // Config is agent.yaml.
 type Config struct {
 	// Version is the version of the file's format: 1.
 	Version int `yaml:"version"`
-	// Mode is ModeObserve.
+	// Mode is ModeObserve or ModeEnforce.
 	Mode string `yaml:"mode"`
 	// State is the directory of the store.
 	State string `yaml:"state"`
 	// KillSwitch is the file whose existence stops every action.
-	KillSwitch string          `yaml:"kill_switch"`
-	Sources    []Source        `yaml:"sources"`
-	Services   []Service       `yaml:"services"`
-	Triggers   Triggers        `yaml:"triggers"`
-	Clustering cluster.Config  `yaml:"clustering"`
-	Model      model.Config    `yaml:"model"`
-	Redact     redact.Config   `yaml:"redact"`
-	Notify     []notify.Config `yaml:"notify"`
-	Limits     Limits          `yaml:"limits"`
-	Retention  Retention       `yaml:"retention"`
+	KillSwitch string         `yaml:"kill_switch"`
+	Sources    []Source       `yaml:"sources"`
+	Services   []Service      `yaml:"services"`
+	Triggers   Triggers       `yaml:"triggers"`
+	Clustering cluster.Config `yaml:"clustering"`
+	Model      model.Config   `yaml:"model"`
+	Redact     redact.Config  `yaml:"redact"`
+	// Sandbox is where patches are tried out, Policy what decides on every action, Remediations what may be run, and Forge
+	// where pull requests go.
+	Sandbox      sandbox.Config        `yaml:"sandbox"`
+	Policy       policy.Config         `yaml:"policy"`
+	Remediations []remediations.Config `yaml:"remediations"`
+	Forge        github.Config         `yaml:"forge"`
+	Notify       []notify.Config       `yaml:"notify"`
+	Limits       Limits                `yaml:"limits"`
+	Retention    Retention             `yaml:"retention"`
 
-	// Warnings are what Load found worth saying that is no error: a secret in a file that others can read.
+	// Warnings are what was found worth saying that is no error: a secret in a file that others can read, a rule that can
+	// never decide anything.
 	Warnings []Error `yaml:"-"`
 
 	file    string
@@ -80,6 +97,8 @@ type Service struct {
 	Match Match  `yaml:"match"`
 	// Heartbeat is the longest the service may be silent before an incident is opened; 0 is for ever.
 	Heartbeat time.Duration `yaml:"heartbeat"`
+	// Repository is where the service's code is; nil is none, and then no patch is made.
+	Repository *repair.Repository `yaml:"repository"`
 }
 
 // Match names the streams of a service. A line is the service's if any of the three matches.
@@ -146,6 +165,9 @@ func Default() *Config {
 		Clustering: cluster.Config{MaxClusters: cluster.DefaultMaxClusters},
 		Model:      model.DefaultConfig(),
 		Redact:     redact.Config{PII: true},
+		Sandbox:    sandbox.DefaultConfig(),
+		Policy:     policy.DefaultConfig(),
+		Forge:      github.Config{Push: github.PushBranch},
 		Limits:     Limits{Memory: 64 << 20, Store: 1 << 30, Line: 1 << 20, Event: 256 << 10, Clusters: cluster.DefaultMaxClusters},
 		Retention:  Retention{Incidents: 90 * 24 * time.Hour, Prompts: 30 * 24 * time.Hour},
 	}

@@ -102,9 +102,6 @@ func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.Struc
 		case *Source:
 			d.source(n, path, p)
 			return
-		case *Service:
-			d.structs(n, path, serviceLater, v)
-			return
 		case *time.Duration:
 			d.duration(n, path, p)
 			return
@@ -125,7 +122,7 @@ func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.Struc
 	case reflect.Bool:
 		d.boolean(n, path, v)
 	case reflect.Int, reflect.Int64:
-		d.integer(n, path, v, tag.Get("unit") == "bytes")
+		d.integer(n, path, v, tag)
 	case reflect.Float64:
 		d.float(n, path, v)
 	case reflect.Slice:
@@ -133,7 +130,7 @@ func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.Struc
 	case reflect.Map:
 		d.mapping(n, path, v)
 	case reflect.Struct:
-		d.structs(n, path, nil, v)
+		d.structs(n, path, v)
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
 		d.value(n, path, p.Elem(), tag)
@@ -155,7 +152,12 @@ func (d *decoder) want(n *node, path string, k kind, hint string) bool {
 	if k == kindMapping && hint == "" {
 		hint = "write the keys of the section below it, indented, each as key: value"
 	}
-	if k == kindString && (n.kind == kindList || n.kind == kindMapping) {
+	switch {
+	case k != kindString:
+	case n.kind == kindMapping && len(n.pairs) == 1 && n.pairs[0].value.kind == kindNull:
+		// What a remediation's parameter looks like to YAML where it stands without quotes.
+		hint = fmt.Sprintf(`write "{%s}", in quotes, where a parameter's value is to stand`, n.pairs[0].key)
+	case n.kind == kindList || n.kind == kindMapping:
 		hint = "write one value"
 	}
 	d.bad(n.at, path, fmt.Sprintf("this is %s, not %s", n.kind, k), hint)
@@ -229,8 +231,8 @@ func (d *decoder) boolean(n *node, path string, v reflect.Value) {
 	}
 }
 
-func (d *decoder) integer(n *node, path string, v reflect.Value, bytes bool) {
-	if bytes {
+func (d *decoder) integer(n *node, path string, v reflect.Value, tag reflect.StructTag) {
+	if tag.Get("unit") == "bytes" {
 		if n.kind != kindNumber && n.kind != kindString {
 			d.bad(n.at, path, fmt.Sprintf("this is %s, not a size", n.kind), sizeExample)
 			return
@@ -252,12 +254,15 @@ func (d *decoder) integer(n *node, path string, v reflect.Value, bytes bool) {
 		d.bad(n.at, path, n.text+" is not a whole number that fits", "write digits only, such as 4096")
 		return
 	}
-	if i < 0 {
+	if i < 0 && !signed(tag) {
 		d.bad(n.at, path, n.text+" is negative", "write a number of 0 or more")
 		return
 	}
 	v.SetInt(i)
 }
+
+// signed says of a field that its number may be below zero, as the bounds of a parameter may.
+func signed(tag reflect.StructTag) bool { key := tag.Get("yaml"); return key == "min" || key == "max" }
 
 func (d *decoder) float(n *node, path string, v reflect.Value) {
 	if n.kind != kindNumber && !d.isEnv(path) {
@@ -305,6 +310,10 @@ func (d *decoder) list(n *node, path string, v reflect.Value) {
 	if !d.want(n, path, kindList, "") {
 		return
 	}
+	if v.Type() == reflect.TypeFor[[][]string]() && len(n.items) > 0 && n.items[0].kind == kindString {
+		d.bad(n.items[0].at, path, "this is one command, not a list of commands", "put brackets around it: [[go, test, ./...]]")
+		return
+	}
 	out := reflect.MakeSlice(v.Type(), 0, len(n.items))
 	for i, item := range n.items {
 		p := index(path, i)
@@ -334,15 +343,19 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value) {
 	pairs := d.pairs(n, path)
 	for _, key := range slices.Sorted(maps.Keys(pairs)) {
 		e := reflect.New(v.Type().Elem()).Elem()
-		d.value(pairs[key].value, join(path, key), e, "")
+		p := join(path, key)
+		if pairs[key].value.kind == kindNull {
+			d.bad(pairs[key].at, p, "an entry with nothing in it", "give it a value, or remove it")
+			continue
+		}
+		d.value(pairs[key].value, p, e, "")
 		out.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), e)
 	}
 	v.Set(out)
 }
 
-// structs decodes a mapping into one or more structs: a key goes to each that has a field for it. later names keys that
-// are known but not possible in this version, with what to say of them.
-func (d *decoder) structs(n *node, path string, later map[string]string, targets ...reflect.Value) {
+// structs decodes a mapping into one or more structs: a key goes to each that has a field for it.
+func (d *decoder) structs(n *node, path string, targets ...reflect.Value) {
 	if !d.want(n, path, kindMapping, "") {
 		return
 	}
@@ -350,17 +363,12 @@ func (d *decoder) structs(n *node, path string, later map[string]string, targets
 	for _, t := range targets {
 		known = append(known, fieldKeys(t.Type())...)
 	}
-	known = append(known, slices.Sorted(maps.Keys(later))...)
 	slices.Sort(known)
 	known = slices.Compact(known)
 
 	pairs := d.pairs(n, path)
 	for _, key := range order(pairs) {
 		e, p := pairs[key], join(path, key)
-		if message, ok := later[key]; ok {
-			d.bad(e.at, p, message, "remove the key")
-			continue
-		}
 		found := false
 		for _, t := range targets {
 			if f, tag, ok := fieldOf(t, key); ok {

@@ -136,7 +136,7 @@ func TestEveryKeyExplained(t *testing.T) {
 		if !strings.Contains(string(shipped), last+":") {
 			t.Errorf("agent.yaml does not mention %s", k.path)
 		}
-		if k.kind == "section" || k.kind == "list of sections" {
+		if strings.HasSuffix(k.kind, "section") || strings.HasSuffix(k.kind, "sections") {
 			continue
 		}
 		if got, ok := rows[k.path]; !ok {
@@ -145,12 +145,6 @@ func TestEveryKeyExplained(t *testing.T) {
 			t.Errorf("docs/configuration.md calls %s a %s, it is a %s", k.path, got, k.kind)
 		}
 		delete(rows, k.path)
-	}
-	for later := range rootLater {
-		delete(rows, later)
-	}
-	for later := range serviceLater {
-		delete(rows, "services[]."+later)
 	}
 	for path := range rows {
 		t.Errorf("docs/configuration.md explains `%s`, which is no key", path)

@@ -8,28 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/logwright/logwright/agent/github"
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/notify"
 	"github.com/logwright/logwright/collectors/file"
 	"github.com/logwright/logwright/collectors/journal"
-)
-
-// notYet is what is said of keys of later versions. They are known, so that the message is the right one, and refused, so
-// that nobody believes that something is gated or done which is not.
-func notYet(what string) string {
-	return "this version only observes and diagnoses; " + what + " in a later version"
-}
-
-var (
-	rootLater = map[string]string{
-		"policy":       notYet("rules for actions arrive"),
-		"remediations": notYet("remediations arrive"),
-		"forge":        notYet("pull requests arrive"),
-		"sandbox":      notYet("patches, which it would try out, arrive"),
-	}
-	serviceLater = map[string]string{
-		"repository": notYet("patches to a repository arrive"),
-	}
 )
 
 // elementDefault gives the defaults of a list's entries.
@@ -56,16 +39,29 @@ func journalDefault() *journal.Config {
 func (d *decoder) decode(root *node, c *Config) {
 	d.at[""] = place{1, 1}
 	d.off = func(path string) bool {
-		return strings.HasPrefix(path, "model.") && c.Model.Offline() && path != "model.provider"
-	}
-	// The provider decides whether the variables of its section are needed, wherever it stands in there.
-	if p := root.get("model").get("provider"); p != nil && p.kind == kindString {
-		c.Model.Provider = p.text
-		if m := variable.FindStringSubmatch(p.text); m != nil {
-			c.Model.Provider, _ = d.env(m[1])
+		switch {
+		case strings.HasPrefix(path, "model."):
+			return c.Model.Offline() && path != "model.provider"
+		case strings.HasPrefix(path, "forge."):
+			return c.Forge.Kind != github.KindGitHub && path != "forge.kind"
 		}
+		return false
 	}
-	d.structs(root, "", rootLater, reflect.ValueOf(c).Elem())
+	// These decide whether the variables of their sections are needed, wherever they stand in there.
+	d.ahead(root.get("model").get("provider"), &c.Model.Provider)
+	d.ahead(root.get("forge").get("kind"), &c.Forge.Kind)
+	d.structs(root, "", reflect.ValueOf(c).Elem())
+}
+
+// ahead reads one text before the others. What is wrong with it is said when its turn comes.
+func (d *decoder) ahead(n *node, v *string) {
+	if n == nil || n.kind != kindString {
+		return
+	}
+	*v = n.text
+	if m := variable.FindStringSubmatch(n.text); m != nil {
+		*v, _ = d.env(m[1])
+	}
 }
 
 // source decodes one entry of sources, whose keys depend on its kind.
@@ -84,13 +80,13 @@ func (d *decoder) source(n *node, path string, s *Source) {
 	switch kind {
 	case KindFile:
 		s.Journal = nil
-		d.structs(n, path, nil, files...)
+		d.structs(n, path, files...)
 	case KindJournal:
 		s.File = nil
-		d.structs(n, path, nil, journals...)
+		d.structs(n, path, journals...)
 	default:
 		// The keys of both kinds are known, so that the one error about the kind is not drowned.
-		d.structs(n, path, nil, append(files, journals[1])...)
+		d.structs(n, path, append(files, journals[1])...)
 	}
 }
 
@@ -127,10 +123,7 @@ func (d *decoder) unknownHint(path, key string, known []string) string {
 		}
 		return fmt.Sprintf("%s belongs below %s; check the indentation", key, strings.Join(elsewhere, " or "))
 	}
-	now := slices.DeleteFunc(slices.Clone(known), func(k string) bool {
-		return rootLater[k] != "" || serviceLater[k] != "" // the next error, not the answer to this one
-	})
-	return "known here: " + strings.Join(now, ", ")
+	return "known here: " + strings.Join(known, ", ")
 }
 
 // schemaKey is one key of the file.
@@ -139,7 +132,7 @@ type schemaKey struct {
 	kind string // as docs/configuration.md says it: "duration"
 }
 
-// knownKeys gives every key of the file, those of later versions left out.
+// knownKeys gives every key of the file. What the operator names is <name>: remediations[].params.<name>.enum.
 func knownKeys() []schemaKey {
 	var keys []schemaKey
 	seen := map[string]bool{}
@@ -150,8 +143,13 @@ func knownKeys() []schemaKey {
 			keys = append(keys, schemaKey{path, typeName(f.Type, f.Tag.Get("unit"))})
 		}
 		t := f.Type
-		if t.Kind() == reflect.Slice {
+		switch t.Kind() {
+		case reflect.Slice:
 			path, t = path+"[]", t.Elem()
+		case reflect.Map:
+			path, t = path+".<name>", t.Elem()
+		case reflect.Pointer:
+			t = t.Elem()
 		}
 		walk(path, t, depth+1)
 	}
@@ -186,15 +184,25 @@ func typeName(t reflect.Type, unit string) string {
 		return "severity"
 	}
 	switch t.Kind() {
+	case reflect.Pointer:
+		return typeName(t.Elem(), unit)
 	case reflect.Bool:
 		return "boolean"
 	case reflect.Int, reflect.Int64, reflect.Float64:
 		return "number"
 	case reflect.Slice:
-		if e := t.Elem(); e.Kind() == reflect.Struct {
+		switch t.Elem().Kind() {
+		case reflect.Struct:
 			return "list of sections"
+		case reflect.Slice:
+			return "list of commands"
 		}
 		return "list of strings"
+	case reflect.Map:
+		if t.Elem().Kind() == reflect.Struct {
+			return "mapping of sections"
+		}
+		return "mapping"
 	case reflect.Struct:
 		return "section"
 	}
