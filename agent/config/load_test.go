@@ -94,6 +94,24 @@ func TestShippedExamples(t *testing.T) {
 	if diff := cmp.Diff(model.DefaultConfig().Budget, c.Model.Budget); diff != "" {
 		t.Errorf("budget: -default +agent.yaml\n%s", diff)
 	}
+	if diff := cmp.Diff(Default().Sandbox, c.Sandbox); diff != "" {
+		t.Errorf("sandbox: -default +agent.yaml\n%s", diff)
+	}
+	if diff := cmp.Diff(Default().Policy, c.Policy, cmpopts.IgnoreFields(c.Policy, "Rules")); diff != "" {
+		t.Errorf("policy: -default +agent.yaml\n%s", diff)
+	}
+	if c.Forge.Push != Default().Forge.Push || c.Forge.Auth.Token == "" {
+		t.Errorf("forge: %+v", c.Forge)
+	}
+	if r := c.Services[0].Repository; r == nil || len(r.Prepare) != 1 || len(r.Verify) != 1 || len(r.Verify[0]) != 3 || r.PathMap["/app"] != "." {
+		t.Errorf("repository: %+v", r)
+	}
+	if len(c.Policy.Rules) != 2 || len(c.Policy.Rules[0].Windows) != 1 || c.Policy.Rules[0].Limit.Cooldown != time.Hour {
+		t.Errorf("rules: %+v", c.Policy.Rules)
+	}
+	if len(c.Remediations) != 2 || *c.Remediations[1].Params["count"].Max != 8 || c.Remediations[0].Run[2] != "{unit}" {
+		t.Errorf("remediations: %+v", c.Remediations)
+	}
 	for _, s := range c.Sources {
 		if s.File != nil {
 			def := fileDefault()
@@ -108,7 +126,7 @@ func TestShippedExamples(t *testing.T) {
 func looksLikeYAML(s string) bool {
 	s = strings.TrimSpace(s)
 	s = strings.TrimSpace(strings.TrimPrefix(s, "- "))
-	if strings.HasPrefix(s, "{") {
+	if strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[") {
 		return true
 	}
 	key, rest, ok := strings.Cut(s, ":")
