@@ -35,6 +35,8 @@ type Proposal struct {
 	Why string `json:"why"`
 	// Facts are what the gate looks at, as they were when the proposal was made.
 	Facts Facts `json:"facts"`
+	// Account is what happened and why, for whoever reads a pull request: no store is at hand where it is read.
+	Account *Account `json:"account,omitempty"`
 	// Change is set for KindPullRequest and KindAdvice, Remedy for KindRemediation.
 	Change *Change `json:"change,omitempty"`
 	Remedy *Remedy `json:"remedy,omitempty"`
@@ -51,6 +53,23 @@ type Facts struct {
 	// Source is who diagnosed: a model's name or SourceOffline. Events counts the episode's problems.
 	Source string `json:"source"`
 	Events int64  `json:"events"`
+}
+
+// Account tells of an incident as it was when something was proposed for it. All its text but Release is of strangers: a
+// model's, or a log's.
+type Account struct {
+	Summary   string `json:"summary"`
+	RootCause string `json:"root_cause"`
+	// Evidence lists the lines that hold the cause up, Culprit the place in code that they point to.
+	Evidence  []Evidence `json:"evidence"`
+	Culprit   *Culprit   `json:"culprit"`
+	FirstSeen time.Time  `json:"first_seen"`
+	LastSeen  time.Time  `json:"last_seen"`
+	// Events counts the episode's problem events, a trace being one.
+	Events int64 `json:"events"`
+	// Release is the service's last release marker before FirstSeen, nil where there is none.
+	Release   *Release `json:"release,omitempty"`
+	NextSteps []string `json:"next_steps,omitempty"`
 }
 
 // Change is a patch: edits of files of a repository, made into a commit of an object store of our own before anything of it
@@ -325,6 +344,9 @@ type Verification struct {
 	To       time.Time `json:"to"`
 	Expected float64   `json:"expected"`
 	Seen     int64     `json:"seen"`
+	// Before and LinesBefore are how many events of the cluster, and how many others of the service, had been counted at From.
+	Before      int64 `json:"before"`
+	LinesBefore int64 `json:"lines_before"`
 	// Alive says how the service was seen to live ("probe", "12 other lines"), "" where it was not.
 	Alive string `json:"alive"`
 }
