@@ -67,7 +67,7 @@ func (v *verdict) better(w *verdict) bool {
 // judge decodes an answer and holds it against the lines that the model was shown.
 func judge(text string, q question) *verdict {
 	v := &verdict{}
-	if problems := v.decode(text, q.request.Schema.JSON); len(problems) > 0 {
+	if problems := decode(text, q.request.Schema.JSON, &v.answer); len(problems) > 0 {
 		v.problems = problems
 		return v
 	}
@@ -101,7 +101,8 @@ func judge(text string, q question) *verdict {
 	return v
 }
 
-func (v *verdict) decode(text string, schema json.RawMessage) []string {
+// decode reads an answer into to and says in our words what does not fit the schema it was asked with.
+func decode(text string, schema json.RawMessage, to any) []string {
 	if len(text) > maxAnswer {
 		return []string{fmt.Sprintf("the answer is longer than %d bytes", maxAnswer)}
 	}
@@ -116,7 +117,7 @@ func (v *verdict) decode(text string, schema json.RawMessage) []string {
 	if err := sch.Validate(doc); err != nil {
 		return schemaProblems(err)
 	}
-	if err := json.Unmarshal([]byte(text), &v.answer); err != nil {
+	if err := json.Unmarshal([]byte(text), to); err != nil {
 		return []string{"the answer is not one JSON object of the right types"}
 	}
 	return nil
@@ -185,11 +186,21 @@ func (v *verdict) check(i int, c prompts.Claim, q question) (out []found, proble
 	if len(c.Evidence) == 0 {
 		return nil, []string{at + " cites no line"}
 	}
-	if len(c.Evidence) > maxCitations {
-		return nil, []string{fmt.Sprintf("%s cites more than %d lines", at, maxCitations)}
+	out, problems, disputed := q.lookUp(at+".evidence", c.Evidence)
+	for _, id := range disputed {
+		v.dispute(id, q.lines[id])
 	}
-	for j, cite := range c.Evidence {
-		at := fmt.Sprintf("%s.evidence[%d]", at, j)
+	return out, problems
+}
+
+// lookUp finds each quote in its line. What is wrong is said with its place, which begins with at; disputed are the ids of the lines
+// that were misquoted.
+func (q question) lookUp(at string, cites []prompts.Citation) (out []found, problems, disputed []string) {
+	if len(cites) > maxCitations {
+		return nil, []string{fmt.Sprintf("%s cites more than %d lines", at, maxCitations)}, nil
+	}
+	for j, cite := range cites {
+		at := fmt.Sprintf("%s[%d]", at, j)
 		l, ok := q.lines[cite.ID]
 		if !ok {
 			problems = append(problems, at+".id is not one of the lines")
@@ -202,14 +213,14 @@ func (v *verdict) check(i int, c prompts.Claim, q question) (out []found, proble
 			problems = append(problems, at+".quote is empty")
 		case k < 0:
 			problems = append(problems, at+".quote is not part of "+cite.ID)
-			v.dispute(cite.ID, l)
+			disputed = append(disputed, cite.ID)
 		case len(quote) < minQuoteBytes && quote != strings.TrimSpace(l.shown):
 			problems = append(problems, fmt.Sprintf("%s.quote is too short to say anything; quote %d characters or more", at, minQuoteBytes))
 		default:
 			out = append(out, found{id: cite.ID, start: l.from + k, end: l.from + k + len(quote)})
 		}
 	}
-	return out, problems
+	return out, problems, disputed
 }
 
 func (v *verdict) dispute(id string, l shownLine) {

@@ -70,6 +70,23 @@ type shownLine struct {
 }
 
 func (d *Diagnoser) question(inc incident.Incident, ev *evidence, f *finding, offline Result) question {
+	q, in := d.show(inc, ev, f)
+	in.Candidates = candidates(f, offline)
+	p := prompts.Diagnose(in)
+	q.request = request(purposeDiagnose, inc, p)
+	return q
+}
+
+func request(purpose string, inc incident.Incident, p prompts.Prompt) model.Request {
+	return model.Request{
+		Purpose: purpose, Incident: inc.ID, Service: inc.Service, System: p.System,
+		Messages: []model.Message{{Role: model.RoleUser, Text: p.User}},
+		Schema:   &model.Schema{Name: p.SchemaName, JSON: p.Schema},
+	}
+}
+
+// show gives what a model is shown of an incident, and what its quotes are held against. The request is still to be made.
+func (d *Diagnoser) show(inc incident.Incident, ev *evidence, f *finding) (question, prompts.DiagnoseInput) {
 	q := question{lines: map[string]shownLine{}}
 	in := prompts.DiagnoseInput{
 		Service: d.redact(inc.Service), Template: d.redact(inc.Template), Severity: inc.Severity, Events: inc.Events,
@@ -100,14 +117,7 @@ func (d *Diagnoser) question(inc incident.Incident, ev *evidence, f *finding, of
 	}
 	q.frames = in.Frames
 	in.Unit = d.unit(inc)
-	in.Candidates = candidates(f, offline)
-	p := prompts.Diagnose(in)
-	q.request = model.Request{
-		Purpose: purposeDiagnose, Incident: inc.ID, Service: inc.Service, System: p.System,
-		Messages: []model.Message{{Role: model.RoleUser, Text: p.User}},
-		Schema:   &model.Schema{Name: p.SchemaName, JSON: p.Schema},
-	}
-	return q
+	return q, in
 }
 
 const (
@@ -193,42 +203,40 @@ const maxAnswerEcho = 16 << 10
 
 // degraded marks the offline result with why the model did not answer, and says whether to try again.
 func (d *Diagnoser) degraded(inc incident.Incident, r Result, err error) Result {
-	kind := model.KindOf(err)
+	r.Diagnosis.Degraded, r.Retry, r.RetryAfter = failure(err)
+	if model.KindOf(err) != model.KindOffline {
+		d.log.LogAttrs(context.Background(), slog.LevelWarn, "diagnosed without the model",
+			slog.String("incident", inc.ID), slog.String("reason", r.Diagnosis.Degraded), slog.Any("error", err))
+	}
+	return r
+}
+
+// failure says in our words why a model did not answer, "" where none is there to ask; and whether asking again later makes
+// sense, not before after where that is not 0.
+func failure(err error) (reason string, retry bool, after time.Duration) {
 	var e *model.Error
-	var after time.Duration
 	if errors.As(err, &e) {
 		after = e.RetryAfter
 	}
-	r.Retry, r.RetryAfter = true, after
-	switch kind {
+	switch model.KindOf(err) {
 	case model.KindOffline:
-		r.Retry = false
-		return r
+		return "", false, after
 	case model.KindUnavailable:
-		r.Diagnosis.Degraded = "the model could not be reached"
+		return "the model could not be reached", true, after
 	case model.KindRateLimited:
-		r.Diagnosis.Degraded = "the model's server asked for patience"
+		return "the model's server asked for patience", true, after
 	case model.KindBudget:
-		r.Diagnosis.Degraded = "the budget for the model is spent"
+		return "the budget for the model is spent", true, after
 	case model.KindAuth:
-		r.Diagnosis.Degraded = "the model's server refuses the key"
-		r.RetryAfter = max(after, retryLater)
+		return "the model's server refuses the key", true, max(after, retryLater)
 	case model.KindBadRequest:
-		r.Diagnosis.Degraded = "the model's server can't make sense of the request"
-		r.RetryAfter = max(after, retryLater)
+		return "the model's server can't make sense of the request", true, max(after, retryLater)
 	case model.KindGarbage, model.KindTruncated:
-		r.Diagnosis.Degraded = "the model's answer was no answer"
-		r.RetryAfter = max(after, retryLater)
+		return "the model's answer was no answer", true, max(after, retryLater)
 	case model.KindRefused:
-		r.Diagnosis.Degraded = "the model would not answer"
-		r.Retry = false
+		return "the model would not answer", false, after
 	case model.KindTooLong:
-		r.Diagnosis.Degraded = "the prompt is longer than the model takes"
-		r.Retry = false
-	default:
-		r.Diagnosis.Degraded = "asking the model failed"
+		return "the prompt is longer than the model takes", false, after
 	}
-	d.log.LogAttrs(context.Background(), slog.LevelWarn, "diagnosed without the model",
-		slog.String("incident", inc.ID), slog.String("reason", r.Diagnosis.Degraded), slog.Any("error", err))
-	return r
+	return "asking the model failed", true, after
 }
