@@ -37,6 +37,7 @@ func (d *decoder) check(c *Config, hasVersion bool, o Options) {
 	}
 	d.problems("model", c.Model.Validate())
 	d.problems("redact", c.Redact.Validate())
+	d.acting(c)
 }
 
 // problems reports what a section's Validate found.
@@ -299,34 +300,6 @@ func (r Retention) validate() []incident.Problem {
 		}
 	}
 	return ps
-}
-
-// exposed warns of secrets written out in a file that everybody on the host can read.
-func (c *Config) exposed(mode fs.FileMode) []Error {
-	if mode.Perm()&0o004 == 0 {
-		return nil
-	}
-	var paths []string
-	literal := func(path, value string) {
-		if _, env := c.fromEnv[path]; value != "" && !env {
-			paths = append(paths, path)
-		}
-	}
-	literal("model.api_key", c.Model.APIKey)
-	for i, f := range c.Model.Fallback {
-		literal(index("model.fallback", i)+".api_key", f.APIKey)
-	}
-	for i, n := range c.Notify {
-		if n.Kind == notify.KindSlack {
-			literal(index("notify", i)+".url", n.URL)
-		}
-	}
-	var out []Error
-	for _, p := range paths {
-		out = append(out, c.Locate(incident.Problemf(p, "this secret can be read by every user of the host (mode %04o)", mode.Perm()).
-			WithHint("chmod o-r the file, or write ${NAME} and set the variable for the service")))
-	}
-	return out
 }
 
 // DeadGlobs gives a warning for each pattern of sources and services that matches no file now. That is no error, since logs

@@ -167,7 +167,7 @@ func Default() *Config {
 		Redact:     redact.Config{PII: true},
 		Sandbox:    sandbox.DefaultConfig(),
 		Policy:     policy.DefaultConfig(),
-		Forge:      github.Config{Push: github.PushBranch},
+		Forge:      github.DefaultConfig(),
 		Limits:     Limits{Memory: 64 << 20, Store: 1 << 30, Line: 1 << 20, Event: 256 << 10, Clusters: cluster.DefaultMaxClusters},
 		Retention:  Retention{Incidents: 90 * 24 * time.Hour, Prompts: 30 * 24 * time.Hour},
 	}
@@ -226,6 +226,7 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 	if len(d.errs) > 0 {
 		return nil, d.failed()
 	}
+	c.Warnings = c.idle()
 	return c, nil
 }
 

@@ -55,19 +55,50 @@ func TestBad(t *testing.T) {
 			if incident.Printable(got) != got {
 				t.Errorf("not printable: %q", got)
 			}
-			golden := strings.TrimSuffix(f, ".yaml") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
+			golden(t, strings.TrimSuffix(f, ".yaml")+".golden", got)
+		})
+	}
+}
+
+// TestWarnings is of files that are right, and say something that has no effect.
+func TestWarnings(t *testing.T) {
+	files, err := filepath.Glob("testdata/warn/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
+			c, err := Parse("agent.yaml", data, Options{Env: testEnv, Daemon: true})
+			if err != nil {
+				t.Fatal(err)
 			}
+			var got strings.Builder
+			for _, w := range c.Warnings {
+				got.WriteString(w.Error() + "\n")
+			}
+			golden(t, strings.TrimSuffix(f, ".yaml")+".golden", got.String())
 		})
+	}
+}
+
+// golden compares got with a file, which -update writes.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

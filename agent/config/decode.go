@@ -146,8 +146,11 @@ func (d *decoder) want(n *node, path string, k kind, hint string) bool {
 	if n.kind == k {
 		return true
 	}
-	if k == kindList && n.kind != kindMapping {
+	if k == kindList {
 		hint = `write [a, b], or each entry on a line of its own that begins with "- "`
+		if n.kind == kindMapping {
+			hint = `begin each entry with "- "`
+		}
 	}
 	if k == kindMapping && hint == "" {
 		hint = "write the keys of the section below it, indented, each as key: value"
