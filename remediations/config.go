@@ -2,6 +2,29 @@ package remediations
 
 import "time"
 
+// The values of Config.Risk.
+const (
+	RiskLow    = "low"
+	RiskMedium = "medium"
+	RiskHigh   = "high"
+)
+
+// Risks lists the values of Config.Risk, the least first.
+func Risks() []string { return []string{RiskLow, RiskMedium, RiskHigh} }
+
+// Bounds of Config.Timeout and Verify.Silence.
+const (
+	MinTimeout = time.Second
+	MaxTimeout = time.Hour
+	MinSilence = time.Second
+	MaxSilence = 24 * time.Hour
+)
+
+// DefaultConfig is what an entry says where it says nothing: a minute for each command, ten of silence afterwards.
+func DefaultConfig() Config {
+	return Config{Timeout: time.Minute, Verify: Verify{Silence: 10 * time.Minute}}
+}
+
 // Config is one entry of `remediations` of agent.yaml: something that the operator allows to be run.
 type Config struct {
 	Name string `yaml:"name"`
@@ -13,8 +36,8 @@ type Config struct {
 	// Mends says for which diagnoses the built-in choice proposes it; none is that only a model or a person does.
 	Mends  Mends            `yaml:"mends"`
 	Params map[string]Param `yaml:"params"`
-	// Check, Run and Undo are argument vectors in which "{name}" stands for a parameter's value. No shell is in between. Check
-	// has to end with status 0 before Run is run.
+	// Check, Run and Undo are argument vectors in which "{name}" stands for a parameter's value, and "{{" and "}}" for braces.
+	// No shell is in between. Check has to end with status 0 before Run is run; it only looks.
 	Check []string `yaml:"check"`
 	Run   []string `yaml:"run"`
 	Undo  []string `yaml:"undo"`
@@ -23,7 +46,8 @@ type Config struct {
 	Verify  Verify        `yaml:"verify"`
 }
 
-// Mends chooses diagnoses: where a list is given, the diagnosis has to be in it.
+// Mends chooses diagnoses: where a list is given, the diagnosis has to be in it. Services alone choose none: they bound whom
+// the remediation is for, whoever chooses it, and have to be given where no parameter of Run aims at anything.
 type Mends struct {
 	Services   []string `yaml:"services"`
 	Categories []string `yaml:"categories"`
