@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -233,6 +234,31 @@ const (
 	ProposalUnknown    ProposalState = "unknown"   // begun, and nobody knows what came of it: for a person
 	ProposalAdviceOnly ProposalState = "advice"    // never to be done
 )
+
+// ProposalStates lists all states of a proposal.
+func ProposalStates() []ProposalState {
+	return []ProposalState{
+		ProposalNew, ProposalWaiting, ProposalApproved, ProposalRejected, ProposalDenied, ProposalSimulated, ProposalExpired,
+		ProposalActing, ProposalVerifying, ProposalDone, ProposalFailed, ProposalUnknown, ProposalAdviceOnly,
+	}
+}
+
+// proposalTransitions lists the states that may follow each state. What is final has no line. Nothing leads back from
+// acting: what was begun can't be begun again.
+var proposalTransitions = map[ProposalState][]ProposalState{
+	ProposalNew: {ProposalWaiting, ProposalDenied, ProposalSimulated, ProposalExpired, ProposalActing},
+	// The rules may change while somebody is asked: nobody may have to be asked any more (new).
+	ProposalWaiting: {ProposalNew, ProposalApproved, ProposalRejected, ProposalDenied, ProposalSimulated, ProposalExpired},
+	// A yes that ended before it was used is asked for again.
+	ProposalApproved:  {ProposalWaiting, ProposalDenied, ProposalSimulated, ProposalExpired, ProposalActing},
+	ProposalActing:    {ProposalVerifying, ProposalDone, ProposalFailed, ProposalUnknown},
+	ProposalVerifying: {ProposalDone, ProposalFailed},
+}
+
+// CanBecome says whether a proposal in state s may go to state to.
+func (s ProposalState) CanBecome(to ProposalState) bool {
+	return slices.Contains(proposalTransitions[s], to)
+}
 
 // Final says that nothing follows any more.
 func (s ProposalState) Final() bool {

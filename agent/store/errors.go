@@ -31,6 +31,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists: there is one already.
 	ErrExists = errors.New("exists already")
+	// ErrStopped: the kill switch is on, so nothing is begun.
+	ErrStopped = errors.New("the kill switch is on")
 )
 
 // TransitionError is a change of state that is not allowed.
@@ -43,8 +45,10 @@ func (e *TransitionError) Error() string {
 	return fmt.Sprintf("incident %s is %s and can't become %s", e.Incident, e.From, e.To)
 }
 
-// NotFoundError says that no incident, or more than one, has an id.
+// NotFoundError says that nothing, or more than one thing, has an id.
 type NotFoundError struct {
+	// Kind is what was looked for, "" for an incident: "proposal", "action".
+	Kind string
 	// What was asked for.
 	What string
 	// Near lists ids that are alike, nearest first; for an ambiguous prefix those that match.
@@ -55,17 +59,84 @@ type NotFoundError struct {
 
 func (e *NotFoundError) Error() string {
 	near := strings.Join(e.Near, ", ")
+	kind := e.Kind
+	if kind == "" {
+		kind = "incident"
+	}
 	switch {
 	case e.Ambiguous:
-		return fmt.Sprintf("%q is the beginning of several incidents: %s", e.What, near)
+		return fmt.Sprintf("%q is the beginning of several %ss: %s", e.What, kind, near)
 	case near != "":
-		return fmt.Sprintf("no incident %q; near it: %s", e.What, near)
+		return fmt.Sprintf("no %s %q; near it: %s", kind, e.What, near)
 	}
-	return fmt.Sprintf("no incident %q", e.What)
+	return fmt.Sprintf("no %s %q", kind, e.What)
 }
 
 // Is makes a NotFoundError an ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// ProposalTransitionError is a change of a proposal's state that is not allowed, or not in this way.
+type ProposalTransitionError struct {
+	Proposal string
+	From, To incident.ProposalState
+}
+
+func (e *ProposalTransitionError) Error() string {
+	return fmt.Sprintf("proposal %s is %s and can't become %s", e.Proposal, e.From, e.To)
+}
+
+// ChangedError says that what is kept is not the proposal that was made: a hand or a fault changed the database. Nothing is
+// to be done with it. SetProposalState still moves it out of the way.
+type ChangedError struct {
+	Proposal, Reason string
+}
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("proposal %s was changed in the database (%s): it is not acted on; run `logwright audit verify`", e.Proposal, e.Reason)
+}
+
+// NotWaitingError is an answer to a proposal that waits for none.
+type NotWaitingError struct {
+	Proposal string
+	State    incident.ProposalState
+	// Approval is the answer that was given before, nil where there was none.
+	Approval *incident.Approval
+	// Since is since when it is in State.
+	Since time.Time
+}
+
+func (e *NotWaitingError) Error() string {
+	if a := e.Approval; a != nil {
+		did := "rejected"
+		if a.Approved {
+			did = "approved"
+		}
+		s := fmt.Sprintf("proposal %s was already %s by %s at %s", e.Proposal, did, incident.PrintableLine(a.Who), a.At.UTC().Format(time.RFC3339))
+		if string(e.State) != did {
+			s += fmt.Sprintf(" and is %s", e.State)
+		}
+		return s
+	}
+	since := e.Since.UTC().Format(time.RFC3339)
+	switch e.State {
+	case incident.ProposalExpired:
+		return fmt.Sprintf("proposal %s expired at %s: it waited for too long, or its incident ended", e.Proposal, since)
+	case incident.ProposalNew:
+		return fmt.Sprintf("proposal %s waits for no answer: nothing was decided about it yet", e.Proposal)
+	}
+	return fmt.Sprintf("proposal %s waits for no answer: it is %s since %s", e.Proposal, e.State, since)
+}
+
+// DigestError is an answer to another proposal than the one that is kept.
+type DigestError struct {
+	Proposal string
+	// Seen is the digest the answer was for, Kept that of the proposal.
+	Seen, Kept string
+}
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("the answer is for another proposal than %s is: its digest is %s, not %q; look at it again", e.Proposal, e.Kept, e.Seen)
+}
 
 // BudgetError is a call that was not begun because of the budget.
 type BudgetError struct {

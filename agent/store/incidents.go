@@ -11,10 +11,11 @@ import (
 	"github.com/logwright/logwright/agent/incident"
 )
 
-// Parts of statements. finished is the states in which an incident needs nobody; incidentsOf the incidents about the
+// Parts of statements. finished is the states in which an incident needs nobody, unfinished the others; incidentsOf the incidents about the
 // clusters of one root, whose id is the next parameter.
 const (
 	finished    = `('resolved', 'ignored')`
+	unfinished  = `('open', 'diagnosed', 'proposed', 'waiting', 'acting', 'verifying')`
 	incidentsOf = `SELECT ic.incident FROM clusters c JOIN incident_clusters ic ON ic.cluster = c.id WHERE c.root = ?`
 	latestFirst = `i.state IN ` + finished + `, i.opened_at DESC, i.num DESC`
 	// The incident that stands first in a list: nobody has finished it, it is worse, bigger, later.
@@ -82,7 +83,7 @@ func firstIncident(q querier, query string, args ...any) (*incident.Incident, in
 	return &is[0], nums[0], nil
 }
 
-// LatestEpisode gives the incident that stands for a cluster now: an unfinished one (open or diagnosed) where there is
+// LatestEpisode gives the incident that stands for a cluster now: an unfinished one where there is
 // one, else the one opened last; nil where there is none. Aliases are followed. Without Samples.
 func (tx *Tx) LatestEpisode(cluster string) (*incident.Incident, error) {
 	root, err := tx.root(cluster)
@@ -218,10 +219,11 @@ func (tx *Tx) incidentTime(column, id string) (time.Time, error) {
 	return at.Time, err
 }
 
-// Silent gives the ids of the unfinished incidents that were last active (see ActiveAt) at or before a time.
+// Silent gives the ids of the unfinished incidents that were last active (see ActiveAt) at or before a time, but for those
+// that are being acted on: silence does not close them.
 func (s *Store) Silent(ctx context.Context, before time.Time) (ids []string, err error) {
 	err = s.view(ctx, func(q querier) error {
-		ids, err = column(q, "SELECT id FROM incidents WHERE state IN ('open', 'diagnosed') AND active_at <= ? ORDER BY active_at, num",
+		ids, err = column(q, "SELECT id FROM incidents WHERE state IN "+unfinished+" AND state <> 'acting' AND active_at <= ? ORDER BY active_at, num",
 			before.UnixMicro())
 		return err
 	})
@@ -231,7 +233,7 @@ func (s *Store) Silent(ctx context.Context, before time.Time) (ids []string, err
 // Unfinished gives how many unfinished incidents each service has.
 func (tx *Tx) Unfinished() (map[string]int, error) {
 	out := map[string]int{}
-	err := each(tx, "SELECT service, count(*) FROM incidents WHERE state IN ('open', 'diagnosed') GROUP BY service", nil, func(rows *sql.Rows) error {
+	err := each(tx, "SELECT service, count(*) FROM incidents WHERE state IN "+unfinished+" GROUP BY service", nil, func(rows *sql.Rows) error {
 		var service string
 		var n int
 		err := rows.Scan(&service, &n)
@@ -251,6 +253,14 @@ func (tx *Tx) SetTrigger(id string, t incident.Trigger) error {
 func (tx *Tx) Flag(id, reason string) error {
 	n, err := tx.exec(`UPDATE incidents SET flag_reason = CASE WHEN flagged THEN flag_reason ELSE ? END, flagged = 1, updated_at = ? WHERE id = ?`,
 		reason, tx.now.UnixMicro(), id)
+	return wantRow(n, err, id)
+}
+
+// MarkSimulated marks an incident as one about which things were only decided, not done (mode: observe), or takes the mark
+// away.
+func (tx *Tx) MarkSimulated(id string, on bool) error {
+	n, err := tx.exec("UPDATE incidents SET updated_at = CASE simulated WHEN ?1 THEN updated_at ELSE ?2 END, simulated = ?1 WHERE id = ?3",
+		on, tx.now.UnixMicro(), id)
 	return wantRow(n, err, id)
 }
 
