@@ -57,6 +57,8 @@ type Daemon struct {
 	cfg    *config.Config
 	st     *store.Store
 	reload chan chan error
+	// pulses outlive a reload: they are nowhere else.
+	pulses *cluster.Pulses
 }
 
 // NewDaemon opens the store and takes its lock. Close it.
@@ -74,7 +76,7 @@ func NewDaemon(ctx context.Context, cfg *config.Config, o Options) (*Daemon, err
 	if err := st.Lock(ctx); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error)}, nil
+	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error), pulses: cluster.NewPulses(maxPulses)}, nil
 }
 
 // ownState refuses to run as root on a directory that somebody else may change: its owner could put a link where a file is about
@@ -236,7 +238,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,
 		spikes: p.cfg.Triggers.Spike != config.SpikeOff, fault: d.o.Fault,
 		beats: cluster.NewHeartbeats(p.beats, d.o.Now()), heard: map[string]time.Time{},
-		crowd: newCrowd(p.cfg.Limits.Store),
+		crowd: newCrowd(p.cfg.Limits.Store), pulses: d.pulses,
 	}
 	for service := range p.beats {
 		g.heard[service] = time.Time{}

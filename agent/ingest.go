@@ -40,6 +40,7 @@ type ingest struct {
 	mu        sync.Mutex
 	p         *pipeline
 	baselines *cluster.Baselines
+	pulses    *cluster.Pulses
 	beats     *cluster.Heartbeats
 	heard     map[string]time.Time // of each service that has a heartbeat, when it was last heard of since the start
 	step      step
@@ -52,6 +53,9 @@ type ingest struct {
 
 // baselineDays is how far back the minutes of a cluster are taken into its baseline at start.
 const baselineDays = 7
+
+// maxPulses is how many clusters' last minutes are known to the second.
+const maxPulses = 1024
 
 // restoreIngest builds the ingest as the store left it.
 func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluster.Config) error {
@@ -166,6 +170,15 @@ func (g *ingest) behind(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// expected is how many problems of a cluster would come in a window from now on, by what is known of its rate: the higher of
+// two that both err on the low side.
+func (g *ingest) expected(cluster string, window time.Duration) float64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	return max(g.pulses.Expected(cluster, window, now), g.baselines.Expected(cluster, window, now))
 }
 
 // firing is what a step does to one cluster, computed once and written as often as the transaction needs.
@@ -302,6 +315,7 @@ func (g *ingest) firings() []firing {
 		}
 		c.Events += d.events
 		c.Problems += d.problems
+		g.pulses.Observe(id, now, int(d.problems))
 		c.Severity = max(c.Severity, d.severity)
 		for _, s := range d.samples {
 			s.Cluster = id
