@@ -13,8 +13,9 @@ import (
 )
 
 // The audit is a hash chain: the hash of an entry covers its own bytes and the hash before it, so a changed, missing or
-// moved entry breaks the chain from there on. Who can write the database can also write a whole new chain, or cut its end;
-// that is only seen by a head kept elsewhere, which is why the daemon puts AuditAnchor into the journal.
+// moved entry breaks the chain from there on. What was anchored last is noted beside the chain, so that one that was cut
+// below it does not pass for whole. Who can write the database can also write a whole new chain, and that note; that is
+// only seen by a head kept elsewhere, which is why the daemon puts AuditAnchor into the journal.
 
 // chainHash is the hash of the entry that follows prev. Every field comes with its length, so no two entries have the same
 // bytes.
@@ -76,7 +77,7 @@ func (s *Store) AuditAnchor(ctx context.Context) (h AuditHead, err error) {
 			return err
 		}
 		// A write, so that the commit has something to wait for the disk with.
-		_, err := tx.exec("UPDATE anchor SET seq = ?", h.Seq)
+		_, err := tx.exec("UPDATE anchor SET seq = ?, hash = ?", h.Seq, h.Hash[:])
 		return err
 	})
 	return h, err
@@ -117,8 +118,15 @@ func (s *Store) AuditEntries(ctx context.Context, from int64, n int) ([]AuditEnt
 
 var errBroken = errors.New("the chain is broken")
 
-// VerifyAudit walks the chain. Anchors are heads that were kept elsewhere: each must be found in it. A chain that was cut
-// or written anew as a whole is only seen by them.
+// ownAnchor gives what AuditAnchor noted last. hash is nil where it was noted by a version that kept the number only.
+func ownAnchor(q querier) (seq int64, hash []byte, err error) {
+	_, err = one(q, "SELECT seq, hash FROM anchor", nil, &seq, &hash)
+	return seq, hash, err
+}
+
+// VerifyAudit walks the chain. Anchors are heads that were kept elsewhere: each must be found in it, and so must the one that
+// the store itself noted last. A chain that was cut or written anew as a whole by who knew of that note is only seen by
+// anchors.
 func (s *Store) VerifyAudit(ctx context.Context, anchors ...AuditHead) (AuditReport, error) {
 	var r AuditReport
 	anchored := map[int64][32]byte{}
@@ -136,7 +144,11 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...AuditHead) (AuditRep
 		if genesis, ok := anchored[0]; ok && genesis != [32]byte{} {
 			return broken(1, "the anchor of the empty chain is not zero")
 		}
-		err := each(q, selectAudit, []any{int64(-1 << 63), -1}, func(rows *sql.Rows) error {
+		ownSeq, ownHash, err := ownAnchor(q)
+		if err != nil {
+			return err
+		}
+		err = each(q, selectAudit, []any{int64(-1 << 63), -1}, func(rows *sql.Rows) error {
 			want := r.Head.Seq + 1
 			e, err := scanAudit(rows)
 			switch {
@@ -150,6 +162,9 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...AuditHead) (AuditRep
 			if h, ok := anchored[e.Seq]; ok && h != e.Hash {
 				return broken(want, "the entry is not the one that was anchored: the chain was written anew")
 			}
+			if e.Seq == ownSeq && ownHash != nil && !bytes.Equal(ownHash, e.Hash[:]) {
+				return broken(want, "the entry is not the one that the state itself noted as anchored: the chain was written anew, or that note was changed")
+			}
 			r.Entries++
 			r.Head = AuditHead{Seq: e.Seq, Hash: e.Hash}
 			return nil
@@ -161,6 +176,9 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...AuditHead) (AuditRep
 			if seq > r.Head.Seq {
 				return broken(r.Head.Seq+1, "the chain ends at %d and entry %d was anchored: its end was cut off", r.Head.Seq, seq)
 			}
+		}
+		if ownSeq > r.Head.Seq {
+			return broken(r.Head.Seq+1, "the chain ends at %d and entry %d was anchored, as the state itself noted: its end was cut off", r.Head.Seq, ownSeq)
 		}
 		return nil
 	})

@@ -44,8 +44,14 @@ func TestAuditShowsTampering(t *testing.T) {
 		{"two exchanged", []string{"UPDATE audit SET seq = 100 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 3", "UPDATE audit SET seq = 3 WHERE seq = 100"}, 2, 2, "does not fit"},
 		{"one put before the first", []string{"INSERT INTO audit VALUES (0, 0, '', '', '', '', zeroblob(32))"}, 1, 1, "missing; the next one is 0"},
 		{"a hash of the wrong length", []string{"UPDATE audit SET hash = x'00' WHERE seq = 5"}, 5, 5, "can't be read"},
-		{"the end cut off", []string{"DELETE FROM audit WHERE seq > 4"}, 0, 5, "the chain ends at 4 and entry 6 was anchored"},
-		{"all of it gone", []string{"DELETE FROM audit"}, 0, 1, "the chain ends at 0"},
+		// The state's own note of what was anchored shows a cut, also where it is one of an older version; who knows of it
+		// changes it too, and then only an anchor kept elsewhere shows it.
+		{"the end cut off", []string{"DELETE FROM audit WHERE seq > 4"}, 5, 5, "the chain ends at 4 and entry 6 was anchored"},
+		{"the end cut off, noted without a hash", []string{"UPDATE anchor SET hash = NULL", "DELETE FROM audit WHERE seq > 4"}, 5, 5, "the chain ends at 4 and entry 6 was anchored"},
+		{"the end cut off, and the note with it", []string{"DELETE FROM audit WHERE seq > 4", "UPDATE anchor SET seq = 4, hash = (SELECT hash FROM audit WHERE seq = 4)"}, 0, 5, "the chain ends at 4 and entry 6 was anchored"},
+		{"all of it gone", []string{"DELETE FROM audit"}, 1, 1, "the chain ends at 0"},
+		{"all of it gone, and the note", []string{"DELETE FROM audit", "DELETE FROM anchor"}, 0, 1, "the chain ends at 0"},
+		{"the note changed", []string{"UPDATE anchor SET hash = zeroblob(32)"}, 6, 6, "noted as anchored"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -79,7 +85,7 @@ func TestAuditShowsTampering(t *testing.T) {
 	}
 }
 
-// A whole new chain is right in itself; only an anchor shows it.
+// A whole new chain is right in itself; an anchor shows it, and what the state itself noted.
 func TestAuditWrittenAnew(t *testing.T) {
 	ctx := t.Context()
 	s, other := open(t), open(t)
@@ -94,6 +100,13 @@ func TestAuditWrittenAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r, err := other.VerifyAudit(ctx, head); err != nil || r.BrokenAt != 1 || !strings.Contains(r.Reason, "written anew") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	update(t, other, func(tx *Tx) error {
+		_, err := tx.exec("UPDATE anchor SET seq = ?, hash = ?", head.Seq, head.Hash[:])
+		return err
+	})
+	if r, err := other.VerifyAudit(ctx); err != nil || r.BrokenAt != 1 || !strings.Contains(r.Reason, "written anew") {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

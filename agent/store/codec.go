@@ -108,6 +108,10 @@ func mapStrings(v reflect.Value, f func(string) string) reflect.Value {
 			out.Set(reflect.New(v.Type().Elem()))
 			out.Elem().Set(mapStrings(v.Elem(), f))
 		}
+	case reflect.Interface:
+		if !v.IsNil() {
+			out.Set(mapStrings(v.Elem(), f))
+		}
 	case reflect.Slice:
 		if !v.IsNil() && v.Type().Elem().Kind() != reflect.Uint8 {
 			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))

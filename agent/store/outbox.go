@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logwright/logwright/agent/incident"
@@ -28,8 +29,13 @@ func (tx *Tx) Enqueue(e incident.Event, notifiers ...string) error {
 		return err
 	}
 	about := ""
-	if e.Incident != nil {
+	switch {
+	case e.Incident != nil:
 		about = e.Incident.ID
+	case e.Proposal != nil:
+		about = e.Proposal.Incident
+	case e.Action != nil:
+		about = e.Action.Incident
 	}
 	at := e.At
 	if at.IsZero() {
@@ -48,7 +54,8 @@ func (tx *Tx) Enqueue(e incident.Event, notifiers ...string) error {
 	return nil
 }
 
-// cutEvent gives e as it is kept: with no samples, which are the incident's and need not be kept again for each message.
+// cutEvent gives e as it is kept: with no samples, which are the incident's and need not be kept again for each message, and
+// with the first of a diff and the last of each command's output.
 func cutEvent(e incident.Event) incident.Event {
 	e.Resend = false
 	if e.Incident != nil {
@@ -60,8 +67,38 @@ func cutEvent(e incident.Event) incident.Event {
 		grouped[k] = cutIncident(i)
 	}
 	e.Grouped = grouped
+	if e.Proposal != nil {
+		p := *e.Proposal
+		if p.Change != nil {
+			c := *p.Change
+			c.Diff = incident.CutText(c.Diff, maxEventDiff)
+			c.Checks = slices.Clone(c.Checks)
+			for k := range c.Checks {
+				c.Checks[k].Output = endOf(c.Checks[k].Output, maxEventOutput)
+			}
+			p.Change = &c
+		}
+		e.Proposal = &p
+	}
+	if e.Action != nil {
+		a := *e.Action
+		for _, o := range []**incident.Outcome{&a.Outcome, &a.Undo} {
+			if *o != nil {
+				cut := **o
+				cut.Output = endOf(cut.Output, maxEventOutput)
+				*o = &cut
+			}
+		}
+		e.Action = &a
+	}
 	return e
 }
+
+// How much of a change is kept for a message: more than any notifier shows.
+const (
+	maxEventDiff   = 16 << 10
+	maxEventOutput = 4 << 10
+)
 
 func cutIncident(i incident.Incident) incident.Incident {
 	i.Samples = nil

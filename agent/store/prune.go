@@ -28,15 +28,30 @@ type drop struct {
 func step(query string) string { return fmt.Sprintf(query, pruneStep) }
 
 const (
+	// What was begun and has no outcome keeps its incident, and so its proposal: somebody has to look it up in the world.
+	unsettledOf      = `(SELECT incident FROM actions WHERE ` + unsettledAction + `)`
 	finishedIncident = `(SELECT num FROM incidents WHERE state IN ` + finished + `)`
 	openIncidentID   = `(SELECT id FROM incidents WHERE state NOT IN ` + finished + `)`
 	undelivered      = `(SELECT event FROM deliveries WHERE state IN ('waiting', 'begun'))`
+	finalProposal    = `('rejected', 'denied', 'simulated', 'expired', 'done', 'failed', 'unknown', 'advice')`
 	dropText         = `UPDATE calls SET prompt = '', answer = '', pruned = 1 WHERE num IN (SELECT num FROM calls WHERE pruned = 0 AND state <> 'running' `
+	// The texts of proposals that are over, and of actions. What can't be read stays as it is, and must not hold the rest up.
+	dropDiffs = `UPDATE proposals SET pruned = 1, body = CASE
+			WHEN NOT json_valid(body) THEN body
+			WHEN json_type(body, '$.change.checks') = 'array' THEN json_set(json_remove(body, '$.change.diff'), '$.change.checks',
+				(SELECT json_group_array(json(json_remove(value, '$.output'))) FROM json_each(body, '$.change.checks')))
+			ELSE json_remove(body, '$.change.diff') END
+		WHERE num IN (SELECT num FROM proposals WHERE pruned = 0 AND kind <> 'remediation' AND state IN ` + finalProposal + ` `
+	dropOutputs = `UPDATE actions SET pruned = 1, outcome = CASE WHEN json_valid(outcome) THEN json_remove(outcome, '$.output') ELSE outcome END,
+		undo = CASE WHEN json_valid(undo) THEN json_remove(undo, '$.output') ELSE undo END
+		WHERE num IN (SELECT num FROM actions WHERE pruned = 0 AND NOT ` + unsettledAction + ` AND incident NOT IN ` + openIncidentID + ` `
+	dropActions = `DELETE FROM actions WHERE num IN (SELECT num FROM actions WHERE NOT ` + unsettledAction + ` AND NOT ` + openPullRequest + ` `
 )
 
 // forRoom is what goes when the database is near its limit, in this order, the oldest of each first. Not in it, whatever
-// happens: streams, unfinished incidents with their first sample and prompts, ignored ones (they are a person's word), the
-// ledger of cost, the audit, what is undelivered.
+// happens: streams, unfinished incidents with their first sample, prompts and proposals that are not over, ignored ones
+// (they are a person's word), actions that limits count or that have no outcome, with their incidents, the ledger of
+// cost, the audit, what is undelivered.
 func forRoom(now time.Time) []drop {
 	day := now.Add(-24*time.Hour).Unix() / 60
 	return []drop{
@@ -46,12 +61,18 @@ func forRoom(now time.Time) []drop {
 			func(p *Pruned) *int64 { return &p.Prompts }},
 		{"samples of finished incidents", step(`DELETE FROM samples WHERE num IN (SELECT num FROM samples WHERE incident IN ` + finishedIncident + ` ORDER BY num LIMIT %d)`),
 			func(p *Pruned) *int64 { return &p.Samples }},
+		{"diffs of finished incidents", step(dropDiffs + `AND incident IN ` + finishedIncident + ` ORDER BY num LIMIT %d)`),
+			func(p *Pruned) *int64 { return &p.Texts }},
+		{"outputs of finished incidents' actions", step(dropOutputs + `ORDER BY num LIMIT %d)`),
+			func(p *Pruned) *int64 { return &p.Texts }},
 		{"samples without an incident", step(`DELETE FROM samples WHERE num IN (SELECT num FROM samples WHERE incident IS NULL ORDER BY num LIMIT %d)`),
 			func(p *Pruned) *int64 { return &p.Samples }},
 		{"minutes", fmt.Sprintf(`DELETE FROM minutes WHERE (minute, cluster) IN (SELECT minute, cluster FROM minutes WHERE minute < %d ORDER BY minute LIMIT %d)`, day, 10*pruneStep),
 			func(p *Pruned) *int64 { return &p.Minutes }},
-		{"resolved incidents", step(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state = 'resolved' ORDER BY state_at, num LIMIT %d)`),
+		{"resolved incidents", step(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state = 'resolved' AND id NOT IN ` + unsettledOf + ` ORDER BY state_at, num LIMIT %d)`),
 			func(p *Pruned) *int64 { return &p.Incidents }},
+		{"actions that no limit counts", fmt.Sprintf(dropActions+`AND begun_at < %d AND incident NOT IN `+openIncidentID+` ORDER BY num LIMIT %d)`, now.Add(-ActionsKept).UnixMicro(), pruneStep),
+			func(p *Pruned) *int64 { return &p.Actions }},
 		// Any line may make a cluster, and may claim to be of 2099.
 		{"clusters that no incident is about", fmt.Sprintf(`DELETE FROM clusters WHERE num IN (SELECT num FROM clusters c WHERE root = id
 			AND id NOT IN (SELECT cluster FROM incident_clusters) AND NOT EXISTS (SELECT 1 FROM clusters o WHERE o.root = c.id AND o.num <> c.num)
@@ -60,6 +81,8 @@ func forRoom(now time.Time) []drop {
 		{"all but the first sample of unfinished incidents", step(`DELETE FROM samples WHERE num IN (SELECT s.num FROM samples s
 			WHERE EXISTS (SELECT 1 FROM samples f WHERE f.incident = s.incident AND f.num < s.num) ORDER BY s.num LIMIT %d)`),
 			func(p *Pruned) *int64 { return &p.Samples }},
+		{"diffs of what is over", step(dropDiffs + `ORDER BY num LIMIT %d)`),
+			func(p *Pruned) *int64 { return &p.Texts }},
 	}
 }
 
@@ -82,8 +105,14 @@ func byAge(now time.Time, r Retention) []drop {
 	if r.Incidents > 0 {
 		before := now.Add(-r.Incidents).UnixMicro()
 		out = append(out,
-			drop{"incidents", fmt.Sprintf(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state IN `+finished+` AND updated_at < %d ORDER BY num LIMIT %d)`,
+			drop{"incidents", fmt.Sprintf(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state IN `+finished+` AND updated_at < %d AND id NOT IN `+unsettledOf+` ORDER BY num LIMIT %d)`,
 				before, pruneStep), func(p *Pruned) *int64 { return &p.Incidents }},
+			drop{"diffs of proposals", fmt.Sprintf(dropDiffs+`AND state_at < %d ORDER BY num LIMIT %d)`, before, pruneStep),
+				func(p *Pruned) *int64 { return &p.Texts }},
+			drop{"outputs of actions", fmt.Sprintf(dropOutputs+`AND begun_at < %d ORDER BY num LIMIT %d)`, before, pruneStep),
+				func(p *Pruned) *int64 { return &p.Texts }},
+			drop{"actions", fmt.Sprintf(dropActions+`AND begun_at < %d AND incident NOT IN (SELECT id FROM incidents) ORDER BY num LIMIT %d)`,
+				min(before, now.Add(-ActionsKept).UnixMicro()), pruneStep), func(p *Pruned) *int64 { return &p.Actions }},
 			// A cluster that nobody saw for so long, and that no incident is about, is only a row. (Those that are merged with
 			// others stay; there are few.)
 			drop{"clusters", fmt.Sprintf(`DELETE FROM clusters WHERE num IN (SELECT num FROM clusters c WHERE last_seen < %d AND root = id
@@ -98,9 +127,9 @@ func byAge(now time.Time, r Retention) []drop {
 	return out
 }
 
-// Prune drops what is past its retention, then, where the database is near Options.MaxBytes, delivered events, prompts,
-// minutes, resolved incidents and clusters without one, oldest first. Never unfinished incidents, streams, the ledger or the
-// audit.
+// Prune drops what is past its retention, then, where the database is near Options.MaxBytes, delivered events, prompts, diffs,
+// minutes, resolved incidents and clusters without one, oldest first. Never unfinished incidents, actions without an outcome
+// or that limits count, streams, the ledger or the audit.
 // It works in small steps, so that Updates come through.
 func (s *Store) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, error) {
 	var p Pruned
@@ -132,6 +161,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, 
 		more, err := s.makeRoom(ctx, size.Used-int64(roomy*float64(s.max)))
 		p.Prompts, p.Samples, p.Events, p.Minutes = p.Prompts+more.Prompts, p.Samples+more.Samples, p.Events+more.Events, p.Minutes+more.Minutes
 		p.Incidents, p.Clusters = p.Incidents+more.Incidents, p.Clusters+more.Clusters
+		p.Texts, p.Actions = p.Texts+more.Texts, p.Actions+more.Actions
 		if err != nil {
 			return p, err
 		}
@@ -170,9 +200,9 @@ func (s *Store) makeRoom(ctx context.Context, bytes int64) (Pruned, error) {
 			}
 		}
 	}
-	if n := p.Events + p.Prompts + p.Samples + p.Minutes + p.Incidents + p.Clusters; n > 0 {
+	if n := p.Events + p.Prompts + p.Samples + p.Minutes + p.Incidents + p.Clusters + p.Texts + p.Actions; n > 0 {
 		s.log.Info("made room in the state", "limit", s.max, "bytes", size.Used, "events", p.Events, "prompts", p.Prompts,
-			"samples", p.Samples, "minutes", p.Minutes, "incidents", p.Incidents, "clusters", p.Clusters)
+			"samples", p.Samples, "minutes", p.Minutes, "incidents", p.Incidents, "clusters", p.Clusters, "texts", p.Texts, "actions", p.Actions)
 	}
 	return p, nil
 }

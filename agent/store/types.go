@@ -183,8 +183,9 @@ type Filter struct {
 
 // Retention is how long things are kept. Zero keeps for good, but for Minutes.
 type Retention struct {
-	// Incidents counts from the last change of a resolved or ignored incident. Gaps, and clusters that had no incident, go
-	// after the same time.
+	// Incidents counts from the last change of a resolved or ignored incident; its proposals go with it. Gaps, and clusters
+	// that had no incident, go after the same time; so do the diffs and outputs of proposals and actions that are over, and
+	// actions (see ActionsKept) whose incident is gone.
 	Incidents time.Duration
 	// Prompts counts from the call: prompt and answer texts are dropped, the ledger of cost stays.
 	Prompts time.Duration
@@ -195,6 +196,8 @@ type Retention struct {
 // Pruned says what Prune dropped.
 type Pruned struct {
 	Incidents, Prompts, Samples, Events, Gaps, Minutes, Clusters int64
+	// Texts counts the proposals and actions that lost their diff and outputs, Actions those that were dropped.
+	Texts, Actions int64
 	// Bytes is the size in use afterwards, Limit Options.MaxBytes (0 is none).
 	Bytes, Limit int64
 }
