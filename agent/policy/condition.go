@@ -113,11 +113,12 @@ func compile(text string, closed map[string][]string) (_ *condition, ps []incide
 	return c, nil
 }
 
-// options is what both the parser and the compiler are told.
+// options is what both the parser and the compiler are told. The optimizer stays off: a condition is short, and what is not
+// rewritten can't be rewritten wrongly.
 func options(c *conf.Config) {
 	env := values(&incident.Proposal{})
 	env[atLeast] = func(string) bool { return false }
-	for _, o := range []expr.Option{expr.Env(env), expr.AsBool(), expr.WarnOnAny(), expr.MaxNodes(maxNodes)} {
+	for _, o := range []expr.Option{expr.Env(env), expr.AsBool(), expr.WarnOnAny(), expr.MaxNodes(maxNodes), expr.Optimize(false)} {
 		o(c)
 	}
 	for name := range builtin.Index {
@@ -137,7 +138,14 @@ func problem(text string, err error) incident.Problem {
 		}
 		return incident.Problemf("when", "%s", short(m))
 	}
-	return incident.Problemf("when", "%s at %s", short(e.Message), place(text, e.From))
+	p := incident.Problemf("when", "%s at %s", strings.TrimSuffix(short(e.Message), "."), place(text, e.From))
+	switch e.Message { // in the library's words they help nobody
+	case "unexpected token EOF":
+		p.Message = "the condition ends too early"
+	case `unexpected token Operator("=")`:
+		p.Hint = "two values are compared with =="
+	}
+	return p
 }
 
 func article(typ string) string {

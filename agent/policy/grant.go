@@ -72,6 +72,7 @@ func (g Grant) Undo() bool { return g.undo }
 
 // mint makes the Grant. pr has to be the gate's own copy.
 func mint(now time.Time, pr incident.Proposal, rule, by string) Grant {
+	now = now.Round(0) // the monotonic clock stands still while the host sleeps, and a grant must not live through that
 	g := Grant{minted: true, proposal: pr, rule: rule, by: by, at: now, until: now.Add(GrantFor)}
 	if r := pr.Remedy; r != nil && pr.Kind == incident.KindRemediation && r.Reversible && len(r.Undo) > 0 {
 		// Check, run and probe may each take the timeout, and then the log has to be silent for a while.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/logwright/logwright/agent/incident"
@@ -98,13 +99,8 @@ func (l Limit) state(now time.Time, name string, pr *incident.Proposal, rule str
 
 // nthNewest is the time that has to leave the window for one more to fit.
 func nthNewest(ts []time.Time, n int) time.Time {
-	sorted := append([]time.Time{}, ts...)
-	for i := range sorted { // there are few
-		for j := i; j > 0 && sorted[j].After(sorted[j-1]); j-- {
-			sorted[j], sorted[j-1] = sorted[j-1], sorted[j]
-		}
-	}
-	return sorted[n-1]
+	slices.SortFunc(ts, func(a, b time.Time) int { return b.Compare(a) })
+	return ts[n-1]
 }
 
 // span writes a duration as agent.yaml does.
