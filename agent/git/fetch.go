@@ -169,11 +169,11 @@ func (s *Store) Push(ctx context.Context, commit, target, branch, expectOld stri
 	}
 	old := strings.Repeat("0", 40)
 	wanted := commit + "\n"
-	parents, err := s.run(ctx, command{args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", commit + "^@"}})
-	if err != nil && !isFailure(err) {
+	line, err := s.run(ctx, command{args: []string{"rev-list", "--parents", "--max-count=1", commit}})
+	if err != nil {
 		return err
 	}
-	for _, p := range strings.Fields(string(parents)) {
+	for _, p := range strings.Fields(strings.TrimPrefix(string(line), commit)) {
 		if err := there("cat-file", "-e", p+"^{tree}"); err != nil {
 			return fmt.Errorf("git: %s: commit %s: %w", target, p, ErrNoParent)
 		}

@@ -178,7 +178,7 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, error) {
 	err := cmd.Run()
 	switch {
 	case err == nil:
-		return kept.Bytes(), nil
+		return kept.kept.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("git %s: stopped: %w", c.args[0], context.Cause(ctx))
 	case kept.full:
@@ -207,17 +207,17 @@ func (e *Error) Error() string {
 
 // capped keeps up to limit bytes and refuses more, which ends the writer.
 type capped struct {
-	bytes.Buffer
+	kept  bytes.Buffer // not embedded: its ReadFrom would know no limit
 	limit int64
 	full  bool
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if int64(c.Len()+len(p)) > c.limit {
+	if int64(c.kept.Len()+len(p)) > c.limit {
 		c.full = true
 		return 0, errors.New("too much output")
 	}
-	return c.Buffer.Write(p)
+	return c.kept.Write(p)
 }
 
 // tail keeps the end of what is written.

@@ -142,7 +142,7 @@ func oneID(out []byte, err error) (string, error) {
 // diffArgs are for a diff that only the two trees decide.
 var diffArgs = []string{
 	"diff-tree", "-r", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--full-index", "--diff-algorithm=myers",
-	"--unified=3", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all",
+	"--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all",
 }
 
 // Diff gives the unified diff of two commits.
@@ -150,7 +150,7 @@ func (s *Store) Diff(ctx context.Context, a, b string) (string, error) {
 	if err := checkIDs(a, b); err != nil {
 		return "", err
 	}
-	out, err := s.run(ctx, command{args: append(diffArgs[:len(diffArgs):len(diffArgs)], "-p", a, b)})
+	out, err := s.run(ctx, command{args: append(diffArgs[:len(diffArgs):len(diffArgs)], "-p", "--unified=3", a, b)})
 	return string(out), err
 }
 
