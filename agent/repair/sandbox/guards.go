@@ -18,7 +18,7 @@ const (
 	guardProcesses guard = "processes" // a limit of processes
 	guardMemory    guard = "memory"    // a limit of memory
 	guardOutput    guard = "output"    // output is kept up to a limit
-	guardNewPrivs  guard = "new-privs" // no_new_privs and nosuid
+	guardFiles     guard = "files"     // open files of the daemon's are not handed on
 )
 
 // guards are those that are taken away. Nil outside of tests.
