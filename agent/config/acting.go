@@ -5,6 +5,7 @@ import (
 	"time"
 	_ "time/tzdata" // hosts without zone files decide as others do
 
+	"github.com/logwright/logwright/agent/policy"
 	"github.com/logwright/logwright/agent/repair"
 )
 
@@ -29,6 +30,15 @@ func (c *Config) Repository(service string) *repair.Repository {
 		return nil
 	}
 	return s.Repository
+}
+
+// PolicyOptions is what the gate is to be made with, so that it is made the same way wherever it is.
+func (c *Config) PolicyOptions() policy.Options {
+	names := make([]string, 0, len(c.Remediations)) // not nil: where there are none, a rule that names one is wrong
+	for _, r := range c.Remediations {
+		names = append(names, r.Name)
+	}
+	return policy.Options{Mode: c.Mode, Remediations: names, Zone: c.Zone}
 }
 
 // Zone gives the time zone of a name such as Europe/Berlin, for the windows of the policy. The zones come with Logwright, so that

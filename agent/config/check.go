@@ -46,7 +46,8 @@ func (d *decoder) problems(section string, ps []incident.Problem) {
 		ps = incident.Under(section, ps)
 	}
 	for _, p := range ps {
-		if d.known(p.Path) {
+		// What is said of a section as a whole rests on keys that could not be read.
+		if d.known(p.Path) || d.broken(p.Path) {
 			continue
 		}
 		d.add(nearestPlace(d.at, p.Path), p.Path, p.Message, p.Hint)
@@ -57,6 +58,16 @@ func (d *decoder) problems(section string, ps []incident.Problem) {
 func (d *decoder) known(path string) bool {
 	for p := path; p != ""; p = parent(p) {
 		if d.wrong[p] {
+			return true
+		}
+	}
+	return false
+}
+
+// broken says whether anything within the section has an error.
+func (d *decoder) broken(path string) bool {
+	for p := range d.wrong {
+		if rest, ok := strings.CutPrefix(p, path); ok && path != "" && rest != "" && (rest[0] == '.' || rest[0] == '[') {
 			return true
 		}
 	}

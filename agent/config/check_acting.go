@@ -3,27 +3,45 @@ package config
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/logwright/logwright/agent/github"
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/notify"
+	"github.com/logwright/logwright/agent/policy"
+	"github.com/logwright/logwright/remediations"
 )
 
 // acting checks the sections that actions come from, and what they say of one another.
 func (d *decoder) acting(c *Config) {
 	for _, p := range incident.Under("forge", c.Forge.Validate()) {
-		switch p.Path {
-		case "forge.auth":
-			if d.wrong["forge.auth.token"] { // a variable that is not set: the token is not missing from the file
-				continue
-			}
-		case "forge.kind":
-			if near := nearest(c.Forge.Kind, github.Kinds()); near != "" {
-				p.Hint = "write kind: " + near
-			}
+		if near := nearest(c.Forge.Kind, github.Kinds()); p.Path == "forge.kind" && near != "" {
+			p.Hint = "write kind: " + near
 		}
 		d.problems("", []incident.Problem{p})
 	}
+	d.problems("sandbox", c.Sandbox.Validate())
+	for i, s := range c.Services {
+		if s.Repository != nil {
+			d.problems(index("services", i)+".repository", s.Repository.Validate())
+		}
+	}
+	_, ps := remediations.New(c.Remediations, remediations.CatalogueOptions{})
+	for _, p := range incident.Under("remediations", ps) {
+		// Whether anything is aimed at can't be said where commands or parameters could not be read.
+		if entry, ok := strings.CutSuffix(p.Path, ".mends.services"); !ok || !d.broken(entry+".run") && !d.broken(entry+".params") {
+			d.problems("", []incident.Problem{p})
+		}
+	}
+	o := c.PolicyOptions()
+	if o.Mode != ModeEnforce {
+		o.Mode = ModeObserve // what else it says was reported
+	}
+	if d.broken("remediations") {
+		o.Remediations = nil // some of the names may be missing
+	}
+	_, ps = policy.New(c.Policy, o)
+	d.problems("policy", ps)
 }
 
 // idle warns of what is right but has no effect: somebody wrote it for a reason, and would wait for something that never comes.

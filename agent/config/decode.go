@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,16 @@ func join(path, key string) string {
 	}
 	return path + "." + key
 }
+
+// named is the path of an entry that the operator named: params.unit, path_map["/app"].
+func named(path, key string) string {
+	if plainKey.MatchString(key) {
+		return join(path, key)
+	}
+	return path + "[" + strconv.Quote(key) + "]"
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
@@ -257,15 +268,12 @@ func (d *decoder) integer(n *node, path string, v reflect.Value, tag reflect.Str
 		d.bad(n.at, path, n.text+" is not a whole number that fits", "write digits only, such as 4096")
 		return
 	}
-	if i < 0 && !signed(tag) {
+	if i < 0 {
 		d.bad(n.at, path, n.text+" is negative", "write a number of 0 or more")
 		return
 	}
 	v.SetInt(i)
 }
-
-// signed says of a field that its number may be below zero, as the bounds of a parameter may.
-func signed(tag reflect.StructTag) bool { key := tag.Get("yaml"); return key == "min" || key == "max" }
 
 func (d *decoder) float(n *node, path string, v reflect.Value) {
 	if n.kind != kindNumber && !d.isEnv(path) {
@@ -346,7 +354,7 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value) {
 	pairs := d.pairs(n, path)
 	for _, key := range slices.Sorted(maps.Keys(pairs)) {
 		e := reflect.New(v.Type().Elem()).Elem()
-		p := join(path, key)
+		p := named(path, key)
 		if pairs[key].value.kind == kindNull {
 			d.bad(pairs[key].at, p, "an entry with nothing in it", "give it a value, or remove it")
 			continue

@@ -12,7 +12,7 @@ import (
 )
 
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/bad/*.yaml", "../../agent.yaml"} {
+	for _, pattern := range []string{"testdata/bad/*.yaml", "testdata/warn/*.yaml", "../../agent.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			f.Fatalf("%s: %v, %v", pattern, files, err)
@@ -32,7 +32,8 @@ func FuzzParse(f *testing.F) {
 		}
 		if err == nil {
 			// What was taken is valid for those who use it.
-			for _, ps := range [][]incident.Problem{c.Model.Validate(), c.Clustering.Validate(), c.Redact.Validate(), c.sources(true)} {
+			for _, ps := range [][]incident.Problem{c.Model.Validate(), c.Clustering.Validate(), c.Redact.Validate(), c.sources(true),
+				c.Sandbox.Validate(), c.Forge.Validate(), c.Policy.Validate()} {
 				if len(ps) > 0 {
 					t.Fatalf("taken, but %v", ps)
 				}

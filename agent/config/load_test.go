@@ -269,7 +269,9 @@ func TestLoad(t *testing.T) {
 
 func TestSecretsInTheOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "agent.yaml")
-	text := least + "model: {provider: openai, name: m, api_key: sk-open}\nnotify:\n- {name: a, kind: slack, url: \"${SLACK_URL}\"}\n" +
+	text := least + "model: {provider: openai, name: m, api_key: sk-open}\n" +
+		"forge: {kind: github, repository: a/b, auth: {token: ghp-open}}\n" +
+		"services: [{name: a, repository: {path: /srv/a.git, base: main, verify: [[make]]}}]\nnotify:\n- {name: a, kind: slack, url: \"${SLACK_URL}\"}\n" +
 		"- {name: b, kind: slack, url: \"https://hooks.slack.com/services/T/B/open\"}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -277,7 +279,7 @@ func TestSecretsInTheOpen(t *testing.T) {
 	for _, tc := range []struct {
 		mode fs.FileMode
 		want []string
-	}{{0o644, []string{"model.api_key", "notify[1].url"}}, {0o640, nil}, {0o600, nil}} {
+	}{{0o644, []string{"model.api_key", "forge.auth.token", "notify[1].url"}}, {0o640, nil}, {0o600, nil}} {
 		if err := os.Chmod(path, tc.mode); err != nil {
 			t.Fatal(err)
 		}

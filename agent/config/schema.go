@@ -13,6 +13,7 @@ import (
 	"github.com/logwright/logwright/agent/notify"
 	"github.com/logwright/logwright/collectors/file"
 	"github.com/logwright/logwright/collectors/journal"
+	"github.com/logwright/logwright/remediations"
 )
 
 // elementDefault gives the defaults of a list's entries.
@@ -20,6 +21,8 @@ func elementDefault(t reflect.Type) (reflect.Value, bool) {
 	switch t {
 	case reflect.TypeFor[notify.Config]():
 		return reflect.ValueOf(notify.Config{Severity: incident.SeverityError.String()}), true
+	case reflect.TypeFor[remediations.Config]():
+		return reflect.ValueOf(remediations.DefaultConfig()), true
 	case reflect.TypeFor[Source]():
 		return reflect.ValueOf(Source{}), true
 	}
