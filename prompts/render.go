@@ -28,6 +28,9 @@ var templates = template.Must(template.New("").Option("missingkey=error").Funcs(
 	"since":   since,
 	"trigger": trigger,
 	"pairs":   pairs,
+	"source":  ShownSource,
+	"command": command,
+	"path":    quotedPath,
 	"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
 }).ParseFS(templateFiles, "templates/*.tmpl"))
 
