@@ -377,10 +377,21 @@ func exactAction(q querier, id string) (*incident.Action, error) {
 
 // PastActions gives what limits look at, oldest first: every action begun at or after since, every one that may be an open pull
 // request, and every one (or its undo) that has no outcome. Without Outcome.Output and Undo.Output.
-func (tx *Tx) PastActions(since time.Time) ([]incident.Action, error) {
+func (tx *Tx) PastActions(since time.Time) ([]incident.Action, error) { return pastActions(tx, since) }
+
+// PastActions is Tx.PastActions for who only looks.
+func (s *Store) PastActions(ctx context.Context, since time.Time) (as []incident.Action, err error) {
+	err = s.view(ctx, func(q querier) error {
+		as, err = pastActions(q, since)
+		return err
+	})
+	return as, err
+}
+
+func pastActions(q querier, since time.Time) ([]incident.Action, error) {
 	// The outputs are taken off by SQL: they are most of what is kept, and no limit looks at them.
 	query := strings.NewReplacer(" outcome,", " json_remove(outcome, '$.output'),", " undo,", " json_remove(undo, '$.output'),").Replace(selectAction)
-	return readActions(tx, query+"WHERE begun_at >= ? OR "+openPullRequest+" OR "+unsettledAction+" ORDER BY begun_at, num", sinceValue(since))
+	return readActions(q, query+"WHERE begun_at >= ? OR "+openPullRequest+" OR "+unsettledAction+" ORDER BY begun_at, num", sinceValue(since))
 }
 
 // sinceValue is a lower bound; the zero Time is none.

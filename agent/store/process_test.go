@@ -53,6 +53,10 @@ func play(role, dir string) error {
 		}
 	case "fill":
 		return fill(s)
+	case "act":
+		return playActs(ctx, s, dir)
+	case "approve", "reject":
+		return playAnswers(ctx, s, role == "approve")
 	case "audit":
 		n, err := strconv.Atoi(os.Getenv("STORE_TEST_N"))
 		if err != nil {
