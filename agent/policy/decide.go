@@ -169,7 +169,11 @@ func (c *consideration) byRule(r rule) {
 		c.deny("%s", w)
 	}
 	if c.outcome == incident.DecisionDeny {
-		c.reasons = append(c.reasons, fmt.Sprintf("rule %q would %s it", r.Name, r.Then))
+		would := "allow it"
+		if r.Then == incident.DecisionAsk {
+			would = "ask a person"
+		}
+		c.reasons = append(c.reasons, fmt.Sprintf("rule %q would %s", r.Name, would))
 		return
 	}
 	ask := fmt.Sprintf("rule %q asks a person", r.Name)

@@ -10,7 +10,7 @@ import (
 
 // LimitState is how far a limit was used when something was decided.
 type LimitState struct {
-	// Name says whose limit it is: `rule "restart"` or "limits[0]". Scope is what it counts: "service api".
+	// Name says whose limit it is: `rule "restart"` or "limits[0]". Scope is what it counts: "service api", "everything".
 	Name  string `json:"name"`
 	Scope string `json:"scope"`
 	// Used of Count were begun Within.
@@ -58,7 +58,7 @@ func (l Limit) scope(pr *incident.Proposal, rule string) string {
 	case PerRule:
 		return fmt.Sprintf("rule %q", rule)
 	}
-	return "all"
+	return "everything"
 }
 
 // state looks at the limit. An action of the future, which a clock that was put back leaves behind, or of no time at all is
@@ -133,7 +133,9 @@ func (p *Policy) pullRequests(pr *incident.Proposal, actions []incident.Action) 
 	if mine != "" {
 		why = append(why, fmt.Sprintf("a pull request for cluster %s is open already (%s)", incident.PrintableLine(pr.Cluster), incident.PrintableLine(mine)))
 	}
-	if open >= p.open {
+	if p.open == 0 {
+		why = append(why, "no pull request may be opened (open_pull_requests is 0)")
+	} else if open >= p.open {
 		why = append(why, fmt.Sprintf("%d of %d pull requests are open (open_pull_requests)", open, p.open))
 	}
 	return open, why
