@@ -44,7 +44,8 @@ type running struct {
 	id     procID
 	spec   spec
 	out    *capture
-	done   chan error
+	done   chan struct{} // closed once err is what Wait said
+	err    error
 	grace  time.Duration
 	redact func(string) string
 }
@@ -60,7 +61,7 @@ func (r *Runner) begin(s spec) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &running{spec: s, out: &capture{}, done: make(chan error, 1), grace: r.grace, redact: r.redact}
+	p := &running{spec: s, out: &capture{}, done: make(chan struct{}), grace: r.grace, redact: r.redact}
 	p.cmd = &exec.Cmd{
 		Path: file, Args: s.argv, Env: env, Dir: "/", Stdout: p.out, Stderr: p.out, WaitDelay: min(lingering, r.grace),
 		// A session of its own is a process group of its own, and has no terminal to ask for a password on.
@@ -74,7 +75,10 @@ func (r *Runner) begin(s spec) (*running, error) {
 	if pr, ok := readProc(p.id.pid); ok {
 		p.id.start = pr.start
 	}
-	go func() { p.done <- p.cmd.Wait() }()
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 
@@ -84,8 +88,8 @@ func (p *running) wait(ctx context.Context) result {
 	defer timer.Stop()
 	var why string
 	select {
-	case err := <-p.done:
-		return p.ended(err)
+	case <-p.done:
+		return p.ended(p.err)
 	case <-timer.C:
 		why = fmt.Sprintf("it did not end within %s and was stopped", p.spec.timeout)
 	case <-ctx.Done():
@@ -114,8 +118,7 @@ func (p *running) stopGroup() {
 	t := time.NewTimer(p.grace)
 	defer t.Stop()
 	select {
-	case err := <-p.done:
-		p.done <- err
+	case <-p.done:
 	case <-t.C:
 	}
 	_ = syscall.Kill(-p.id.pid, syscall.SIGKILL)

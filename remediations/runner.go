@@ -120,8 +120,9 @@ func NewRunner(o Options) (*Runner, error) {
 }
 
 // Execute runs the remediation that g grants, or its undo: the operator's check first, and where that says yes the command. The
-// Outcome can always be written down; the error says where it is no ordinary one, and wraps one of ErrNotBegun,
-// ErrBegunBefore and ErrUnknown.
+// Outcome can always be written down: done, failed (it was run, and did not end with status 0), skipped (nothing was run) or
+// unknown. The error is nil for what is ordinary: done, failed, and a check that said no. Otherwise it says what is wrong, and
+// wraps one of ErrNotBegun (the grant is over, there is no such program), ErrBegunBefore and ErrUnknown.
 //
 // A command that runs is not stopped because ctx ends: a restart that is half done is worse than one that takes its time. So
 // Execute returns after the remediation's timeout, and twice the grace, at the latest; the daemon waits for it.
@@ -150,8 +151,8 @@ func (r *Runner) Execute(ctx context.Context, g policy.Grant) (incident.Outcome,
 	if g.Undo() {
 		argv = remedy.Undo
 	} else if len(remedy.Check) > 0 {
-		if done, outcome := r.precheck(ctx, out, spec{argv: remedy.Check, timeout: remedy.Timeout, marker: marker + ".check"}); done {
-			return outcome, nil
+		if yes, o, err := r.precheck(ctx, out, spec{argv: remedy.Check, timeout: remedy.Timeout, marker: marker + ".check"}); !yes {
+			return o, err
 		}
 		// A check takes its time. What was true before it may not be true any more.
 		if err := r.may(ctx, g); err != nil {
@@ -189,8 +190,8 @@ func (r *Runner) once(ctx context.Context, g policy.Grant, out incident.Outcome,
 	r.fault(faultStart)
 	p, err := r.begin(s)
 	if err != nil {
-		out.Result, out.Detail, out.Exit = incident.ResultFailed, "nothing was run: "+r.words(err), -1
-		return end(out), nil
+		out, err = r.skipped(out, err)
+		return end(out), err
 	}
 	r.fault(faultStarted)
 	f.Phase, f.PID, f.Start = phaseRunning, p.id.pid, p.id.start
@@ -250,24 +251,25 @@ func (r *Runner) again(out incident.Outcome, err error) (incident.Outcome, error
 	return out, err
 }
 
-// precheck runs the operator's check. It says true, with the outcome, where that ends the action.
-func (r *Runner) precheck(ctx context.Context, out incident.Outcome, s spec) (bool, incident.Outcome) {
+// precheck runs the operator's check. Where it does not say yes, the action ends with the outcome.
+func (r *Runner) precheck(ctx context.Context, out incident.Outcome, s spec) (bool, incident.Outcome, error) {
 	p, err := r.begin(s)
 	if err != nil {
-		out.Result, out.Detail, out.Exit, out.EndedAt = incident.ResultFailed, "nothing was run: the check: "+r.words(err), -1, r.now().UTC()
-		return true, out
+		out, err = r.skipped(out, fmt.Errorf("the check: %w", err))
+		return false, out, err
 	}
 	// A check only looks, so it may be stopped with the daemon.
 	res := p.wait(ctx)
 	if res.exit == 0 && res.why == "" {
-		return false, out
+		return true, out, nil
 	}
-	out.Exit, out.Output, out.EndedAt = res.exit, res.output, r.now().UTC()
-	out.Result, out.Detail = incident.ResultSkipped, "the check said no: "+res.words()
+	out.Exit, out.Output = res.exit, res.output
 	if res.why != "" {
-		out.Result, out.Detail = incident.ResultFailed, "nothing was run: the check gave no answer: "+res.words()
+		out, err = r.skipped(out, fmt.Errorf("the check gave no answer: %s", res.words()))
+		return false, out, err
 	}
-	return true, out
+	out.Result, out.Detail, out.EndedAt = incident.ResultSkipped, "nothing was run: the check said no: "+res.words(), r.now().UTC()
+	return false, out, nil
 }
 
 // Probe asks the operator's probe whether the service is alive. It needs no Grant: a probe only looks. The error is that it

@@ -13,7 +13,7 @@ import (
 
 var (
 	// interpreters take a script after an option, or a file of one as their first argument.
-	interpreters = regexp.MustCompile(`\A(?:r?bash|sh|dash|ash|busybox|toybox|zsh|[mp]?ksh|fish|t?csh|pwsh|python[0-9.]*|pypy[0-9.]*|perl[0-9.]*|ruby[0-9.]*|` +
+	interpreters = regexp.MustCompile(`\A(?:r?bash|sh|dash|ash|zsh|[mp]?ksh|fish|t?csh|pwsh|python[0-9.]*|pypy[0-9.]*|perl[0-9.]*|ruby[0-9.]*|` +
 		`node|nodejs|deno|bun|php[0-9.]*|lua[0-9.]*|tclsh[0-9.]*|expect|osascript|R|Rscript|groovy|scala)\z`)
 	// scriptFlag is an option whose argument is a script; short ones may be joined (`sh -ec`).
 	scriptFlag = regexp.MustCompile(`\A(?:-[A-Za-z]*[ceErpR]|-c.+|-e.+|--?(?:command|eval|execute|exec|print|run)(?:=.*)?)\z`)
@@ -25,7 +25,7 @@ var (
 	// wrappers run the program that their arguments name.
 	wrappers = []string{
 		"sudo", "doas", "pkexec", "nice", "ionice", "timeout", "setsid", "nohup", "chroot", "stdbuf", "chrt", "taskset", "unshare", "nsenter",
-		"systemd-run", "time", "strace", "setpriv", "capsh", "flock", "exec", "command", "busctl",
+		"systemd-run", "busybox", "toybox", "time", "strace", "setpriv", "capsh", "flock", "exec", "command", "busctl",
 	}
 )
 
@@ -41,8 +41,8 @@ func (r *reader) shells(at string, argv []template) {
 			if j, ok := script(argv, i); ok {
 				r.bad(fmt.Sprintf("%s[%d]", at, j), "a parameter stands where %s reads a program", name).
 					WithHint(`put the script into a file and run that, or hand the value over as an argument: [sh, -c, 'kill "$1"', sh, "{pid}"]`)
-				return
 			}
+			return // what follows is the script's
 		case slices.Contains(readers, name):
 			// What the operator wrote word by word, or a number, is the operator's own program.
 			if j := slices.IndexFunc(argv[i:], r.open); j >= 0 {

@@ -187,7 +187,6 @@ func (r *reader) param(name string, p Param) {
 	if forms != 1 {
 		r.bad(at, "a parameter has exactly one of enum, pattern, and min with max").
 			WithHint(`the narrowest that does: enum: [api.service] before pattern: 'worker@[0-9]+\.service'`)
-		q.target = TargetNone
 		return
 	}
 	if p.Target != "" && p.Target != TargetNone && !slices.Contains(incident.TiedKinds(), p.Target) {
@@ -262,6 +261,7 @@ func (r *reader) enum(at string, q *param) {
 func (r *reader) pattern(at string, q *param) {
 	path := at + ".pattern"
 	if q.target == TargetNone {
+		q.target = ""
 		r.bad(at+".target", "a pattern always aims at something").
 			WithHint("what it lets through is not the operator's own text, so it has to be tied to the incident; list values under enum instead")
 	}
