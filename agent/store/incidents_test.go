@@ -2,6 +2,8 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,6 +182,75 @@ func TestIncidentsOrderAndFilter(t *testing.T) {
 				return err
 			})
 		})
+	}
+}
+
+// What SQL says of states is what the vocabulary says.
+func TestStatesInSQL(t *testing.T) {
+	in := func(list string, state string) bool { return strings.Contains(list, "'"+state+"'") }
+	for _, st := range incident.States() {
+		if in(unfinished, string(st)) != st.Unfinished() || in(finished, string(st)) == st.Unfinished() {
+			t.Errorf("%s: unfinished %s, finished %s", st, unfinished, finished)
+		}
+	}
+	for _, st := range incident.ProposalStates() {
+		if in(finalProposal, string(st)) != st.Final() {
+			t.Errorf("%s: %s", st, finalProposal)
+		}
+	}
+	s, clock := withIncidents(t)
+	var unfinishedIDs, allIDs []string
+	for n, st := range incident.States() {
+		i := newIncident(fmt.Sprintf("lw-s%d.1", n))
+		i.State, i.Title = st, string(st)
+		update(t, s, func(tx *Tx) error { return tx.OpenIncident(i) })
+		clock.at = clock.at.Add(time.Second)
+		if allIDs = append(allIDs, i.ID); st.Unfinished() && st != incident.StateActing {
+			unfinishedIDs = append(unfinishedIDs, i.ID)
+		}
+	}
+	silent, err := s.Silent(t.Context(), clock.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, silent, unfinishedIDs...)
+	update(t, s, func(tx *Tx) error {
+		per, err := tx.Unfinished()
+		if d := cmp.Diff(map[string]int{"api": len(incident.UnfinishedStates())}, per); d != "" {
+			t.Error(d)
+		}
+		return err
+	})
+	is, err := s.Incidents(t.Context(), Filter{})
+	if err != nil || len(is) != len(allIDs) {
+		t.Fatal(is, err)
+	}
+	for k, i := range is {
+		if i.State.Unfinished() != (k < len(incident.UnfinishedStates())) {
+			t.Errorf("%s is number %d in the list", i.State, k)
+		}
+	}
+}
+
+func TestMarkSimulated(t *testing.T) {
+	s, clock := withIncidents(t, "lw-a.1")
+	mark := func(on bool, wantUpdated time.Time) {
+		t.Helper()
+		update(t, s, func(tx *Tx) error { return tx.MarkSimulated("lw-a.1", on) })
+		i, err := s.Incident(t.Context(), "lw-a.1")
+		if err != nil || i.Simulated != on || !i.UpdatedAt.Equal(micro(wantUpdated)) {
+			t.Errorf("%+v, %v", i, err)
+		}
+	}
+	clock.at = t0.Add(time.Minute)
+	mark(false, t0)
+	mark(true, clock.at)
+	first := clock.at
+	clock.at = t0.Add(time.Hour)
+	mark(true, first)
+	mark(false, clock.at)
+	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.MarkSimulated("lw-z.1", true) }); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 	dropDiffs = `UPDATE proposals SET pruned = 1, body = CASE
 			WHEN NOT json_valid(body) THEN body
 			WHEN json_type(body, '$.change.checks') = 'array' THEN json_set(json_remove(body, '$.change.diff'), '$.change.checks',
-				(SELECT json_group_array(json(json_remove(value, '$.output'))) FROM json_each(body, '$.change.checks')))
+				json((SELECT json_group_array(json(json_remove(value, '$.output'))) FROM json_each(body, '$.change.checks'))))
 			ELSE json_remove(body, '$.change.diff') END
 		WHERE num IN (SELECT num FROM proposals WHERE pruned = 0 AND kind <> 'remediation' AND state IN ` + finalProposal + ` `
 	dropOutputs = `UPDATE actions SET pruned = 1, outcome = CASE WHEN json_valid(outcome) THEN json_remove(outcome, '$.output') ELSE outcome END,

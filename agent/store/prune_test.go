@@ -129,6 +129,25 @@ func keep(t *testing.T, s *Store) (check func()) {
 			tx.Enqueue(incident.Event{ID: "keep", Text: "x"}, "out"),
 		)
 	})
+	// An incident about which somebody is asked, and two that are resolved: one has an action without an outcome, the other one
+	// that limits count.
+	asked, stuck, done := patch(901, "lw-asked.1"), patch(902, "lw-stuck.1"), remediation(903, "lw-done.1")
+	for _, p := range []*incident.Proposal{&asked, &stuck} {
+		p.Change.Diff = strings.Repeat("d", 20000)
+	}
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(
+			tx.OpenIncident(newIncident("lw-asked.1")), tx.OpenIncident(newIncident("lw-stuck.1")), tx.OpenIncident(newIncident("lw-done.1")),
+			tx.SetState("lw-asked.1", incident.StateDiagnosed, "test", ""), tx.SetState("lw-asked.1", incident.StateProposed, "test", ""),
+			tx.SetState("lw-asked.1", incident.StateWaiting, "test", ""),
+		)
+	})
+	inState(t, s, asked, incident.ProposalWaiting)
+	acted(t, s, stuck, t0.Add(-100*24*time.Hour), "")
+	acted(t, s, done, t0, incident.ResultDone)
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.SetState("lw-stuck.1", incident.StateResolved, "test", ""), tx.SetState("lw-done.1", incident.StateResolved, "test", ""))
+	})
 	if err := errors.Join(s.BeginCall(ctxBackground, Call{ID: "keep", Incident: "lw-keep.1", Prompt: "p", ReserveTokens: 7}, Budget{}),
 		s.EndCall(ctxBackground, "keep", Answer{Text: "a"})); err != nil {
 		t.Fatal(err)
@@ -141,6 +160,20 @@ func keep(t *testing.T, s *Store) (check func()) {
 		}
 		if i, err := s.Incident(ctx, "lw-keep.1"); err != nil || len(i.Samples) != 1 {
 			t.Errorf("%v, %v", i, err)
+		}
+		if i, err := s.Incident(ctx, "lw-asked.1"); err != nil || i.State != incident.StateWaiting {
+			t.Errorf("%v, %v", i, err)
+		}
+		for _, p := range []incident.Proposal{asked, stuck} {
+			if r, err := s.Proposal(ctx, p.ID); err != nil || r.Pruned || r.Proposal.Digest() != p.Digest() {
+				t.Errorf("%v, %v", r, err)
+			}
+		}
+		if as, err := s.OpenActions(ctx); err != nil || len(as) != 1 || as[0].Proposal != stuck.ID {
+			t.Errorf("%v, %v", as, err)
+		}
+		if a, err := s.Action(ctx, done.ActionID()); err != nil || a.Outcome.Result != incident.ResultDone {
+			t.Errorf("%v, %v", a, err)
 		}
 		if c, err := s.Calls(ctx, "lw-keep.1"); err != nil || len(c) != 1 || c[0].Prompt != "p" {
 			t.Errorf("%v, %v", c, err)
