@@ -1,14 +1,19 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/logwright/logwright/agent/cluster"
 	"github.com/logwright/logwright/agent/config"
+	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/agent/policy"
 	"github.com/logwright/logwright/collectors"
 	"github.com/logwright/logwright/collectors/events"
 	"github.com/logwright/logwright/collectors/file"
 	"github.com/logwright/logwright/collectors/journal"
+	"github.com/logwright/logwright/remediations"
 )
 
 // newCollector is the one place that knows the kinds of sources.
@@ -47,4 +52,37 @@ func onceConfig(cfg *config.Config, path string) file.Config {
 		Name: path, Include: []string{path}, Start: file.StartBeginning, Symlinks: file.SymlinksFollow, Once: true,
 		MaxLine: int(cfg.Limits.Line),
 	}
+}
+
+// newPolicy compiles the rules of a configuration. That was tried when it was loaded, so what is wrong here came since.
+func newPolicy(cfg *config.Config) (*policy.Policy, error) {
+	p, ps := policy.New(cfg.Policy, policy.Options{Mode: cfg.Mode, Remediations: remedyNames(cfg), Zone: cfg.Zone})
+	return p, problems(cfg, "policy", ps)
+}
+
+// newCatalogue makes the catalogue of a configuration.
+func newCatalogue(cfg *config.Config, redact func(string) string) (*remediations.Catalogue, error) {
+	c, ps := remediations.New(cfg.Remediations, remediations.CatalogueOptions{Redact: redact})
+	return c, problems(cfg, "remediations", ps)
+}
+
+func remedyNames(cfg *config.Config) []string {
+	names := make([]string, len(cfg.Remediations))
+	for i := range cfg.Remediations {
+		names[i] = cfg.Remediations[i].Name
+	}
+	return names
+}
+
+func hasRepository(cfg *config.Config) bool {
+	return slices.ContainsFunc(cfg.Services, func(s config.Service) bool { return s.Repository != nil })
+}
+
+func problems(cfg *config.Config, section string, ps []incident.Problem) error {
+	errs := make([]error, len(ps))
+	for i, p := range incident.Under(section, ps) {
+		at := cfg.Locate(p)
+		errs[i] = errors.New(at.Error())
+	}
+	return errors.Join(errs...)
 }

@@ -36,6 +36,9 @@ func ChangeState(
 			return err
 		}
 		if kind == incident.EventReopened {
+			if err := tx.ForgetConsidered(inc.ID); err != nil {
+				return err
+			}
 			return nil // the daemon diagnoses it anew, and tells then
 		}
 		changed, err := tx.Incident(inc.ID)

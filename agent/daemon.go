@@ -57,8 +57,11 @@ type Daemon struct {
 	cfg    *config.Config
 	st     *store.Store
 	reload chan chan error
-	// pulses outlive a reload: they are nowhere else.
+	// pulses outlive a reload: they are nowhere else. So does crew: what is being done is finished.
 	pulses *cluster.Pulses
+	crew   *crew
+	// reconciled says that what the process before left undone has been looked at; reconciling holds others off meanwhile.
+	reconciled bool
 }
 
 // NewDaemon opens the store and takes its lock. Close it.
@@ -76,7 +79,7 @@ func NewDaemon(ctx context.Context, cfg *config.Config, o Options) (*Daemon, err
 	if err := st.Lock(ctx); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error), pulses: cluster.NewPulses(maxPulses)}, nil
+	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error), pulses: cluster.NewPulses(maxPulses), crew: newCrew()}, nil
 }
 
 // ownState refuses to run as root on a directory that somebody else may change: its owner could put a link where a file is about
@@ -127,6 +130,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			return err
 		}
 		if next == nil {
+			d.crew.wait(lastActions, d.o.Logger)
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			return errors.Join(d.audit(stop, "stopped"), d.anchor(stop), d.st.Checkpoint(stop))
@@ -163,6 +167,7 @@ type parts struct {
 	clustering cluster.Config
 	pipeline   pipelineConfig
 	beats      map[string]time.Duration
+	acts       *acts
 }
 
 type namedCollector struct {
@@ -212,6 +217,9 @@ func (d *Daemon) build(cfg *config.Config) (*parts, error) {
 		if s.Heartbeat > 0 {
 			p.beats[s.Name] = s.Heartbeat
 		}
+	}
+	if p.acts, err = d.buildActs(cfg, m, redactor.Text); err != nil {
+		return nil, err
 	}
 	p.clustering = clusterConfig(cfg)
 	if _, err := cluster.New(p.clustering); err != nil {
@@ -267,18 +275,22 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	for _, c := range p.collectors {
 		start("source "+c.name, func(ctx context.Context) error { return d.supervise(ctx, g, c, wakeTelling) })
 	}
+	w := newActingWakers()
 	dg := &diagnosing{
 		st: d.st, log: d.o.Logger, now: d.o.Now, d: p.diagnoser, notifiers: p.names, model: !p.cfg.Model.Offline(),
-		told: wakeTelling.wake, notBefore: map[string]time.Time{}, tries: map[string]int{},
+		told: func() { wakeTelling.wake(); w.wake() }, notBefore: map[string]time.Time{}, tries: map[string]int{},
 	}
 	wakeModel := newWaker()
 	start("diagnosis", func(ctx context.Context) error { return d.diagnoseOffline(ctx, dg, wakeDiagnosing, wakeModel) })
 	start("model", func(ctx context.Context) error { return d.askModel(ctx, dg, wakeModel) })
 	tl := &telling{st: d.st, log: d.o.Logger, now: d.o.Now, notifiers: p.notifiers}
 	start("notifications", func(ctx context.Context) error { return d.tell(ctx, tl, wakeTelling) })
-	hk := &housekeeping{st: d.st, log: d.o.Logger, now: d.o.Now, g: g, cfg: p.cfg, notifiers: p.names, told: g.wake}
+	hk := &housekeeping{
+		st: d.st, log: d.o.Logger, now: d.o.Now, g: g, cfg: p.cfg, notifiers: p.names, told: func() { g.wake(); w.wake() },
+	}
 	start("housekeeping", func(ctx context.Context) error { return d.keepHouse(ctx, hk) })
 	start("timekeeping", func(ctx context.Context) error { return d.keepTime(ctx, hk) })
+	d.startActing(ctx, p, g, w, wakeTelling.wake, start)
 	d.o.Logger.Info("running", "sources", len(p.collectors), "mode", p.cfg.Mode, "model", p.cfg.Model.Provider, "state", p.cfg.State)
 	if d.o.Ready != nil {
 		d.o.Ready()

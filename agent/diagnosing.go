@@ -174,7 +174,10 @@ func (g *diagnosing) next(ctx context.Context) (*incident.Incident, time.Time, e
 	if g.pause.After(now) {
 		return nil, g.pause, nil
 	}
-	all, err := g.st.Incidents(ctx, store.Filter{States: []incident.State{incident.StateDiagnosed}})
+	// Of what waits for a person already the model may have more to say, too.
+	all, err := g.st.Incidents(ctx, store.Filter{States: []incident.State{
+		incident.StateDiagnosed, incident.StateProposed, incident.StateWaiting,
+	}})
 	if err != nil {
 		return nil, time.Time{}, err
 	}

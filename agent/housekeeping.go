@@ -145,7 +145,7 @@ func (h *housekeeping) resolve(ctx context.Context) error {
 func (h *housekeeping) close(ctx context.Context, id string, after time.Time, why string) error {
 	err := h.st.Update(ctx, func(tx *store.Tx) error {
 		inc, err := tx.Incident(id)
-		if err != nil || !inc.State.Unfinished() {
+		if err != nil || !inc.State.CanBecome(incident.StateResolved) {
 			return err
 		}
 		if active, err := tx.ActiveAt(id); err != nil || active.After(after) {
@@ -205,7 +205,7 @@ func (h *housekeeping) heartbeats(ctx context.Context) error {
 			continue
 		}
 		open, err := h.st.Incidents(ctx, store.Filter{
-			Cluster: heartbeatCluster(service), States: []incident.State{incident.StateOpen, incident.StateDiagnosed},
+			Cluster: heartbeatCluster(service), States: incident.UnfinishedStates(),
 		})
 		if err != nil {
 			return err

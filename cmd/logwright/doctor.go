@@ -44,8 +44,9 @@ func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what works, what does not, and the fix",
-		Long: `Looks at the configuration, each source, the state directory, the model and the notifiers as the user it is run by.
-It changes nothing and makes no request to a model or a notifier. Exit code 1 where something failed.`,
+		Long: `Looks at the configuration, each source, the state directory, the model, the notifiers, and what actions need (repositories,
+sandbox, forge, remediations, policy, kill switch), as the user it is run by. It changes nothing and makes no request to a model,
+a forge or a notifier; of the sandbox it runs a command that does nothing. Exit code 1 where something failed.`,
 		Example: `  logwright doctor
   sudo -u logwright logwright doctor --config /etc/logwright/agent.yaml`,
 		Args: args(cobra.NoArgs),
@@ -118,6 +119,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	for _, n := range cfg.Notify {
 		out = append(out, finding{"notify " + n.Name, statusOK, n.Kind + ", not tried: doctor sends nothing", ""})
 	}
+	out = append(out, acting(ctx, cfg)...)
 	if len(cfg.Notify) == 0 {
 		out = append(out, finding{"notify", statusWarning, "nobody is told of anything", "add a notifier to agent.yaml, or look at logwright incidents list"})
 	}
@@ -200,6 +202,9 @@ func stateFinding(ctx context.Context, dir string) finding {
 	size, err := st.Size(ctx)
 	if err != nil {
 		return finding{"state", statusFailed, err.Error(), ""}
+	}
+	if fi, err := os.Stat(dir); err == nil && fi.Mode().Perm()&0o077 != 0 {
+		return finding{"state", statusWarning, fmt.Sprintf("others may read %s (mode %04o), which holds log lines and prompts", dir, fi.Mode().Perm()), "chmod 700 " + dir}
 	}
 	return finding{"state", statusOK, fmt.Sprintf("%s, %d MiB, %s in the audit", dir, size.Used>>20, count(report.Entries, "entry", "entries")), ""}
 }

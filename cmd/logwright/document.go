@@ -54,8 +54,10 @@ type incidentDocument struct {
 	Samples    []sampleDocument   `json:"samples"`
 	Diagnosis  *diagnosisDocument `json:"diagnosis"`
 	Release    *releaseDocument   `json:"release"`
-	// Proposals is empty in this version, which proposes nothing.
-	Proposals []struct{} `json:"proposals"`
+	// Proposals are most important first; empty in lists, and where nothing was proposed.
+	Proposals []proposalDocument `json:"proposals"`
+	// Considered says, by what was considered, what came of it.
+	Considered map[string]string `json:"considered,omitempty"`
 }
 
 type sampleDocument struct {
@@ -116,7 +118,7 @@ func newIncidentDocument(i *incident.Incident) incidentDocument {
 		ID: i.ID, Clusters: i.Clusters, Title: i.Title, Severity: i.Severity, Service: i.Service, State: i.State,
 		Trigger: i.Trigger, Flagged: i.Flagged, FlagReason: i.FlagReason, Simulated: i.Simulated, Events: i.Events,
 		FirstSeen: timeOrNull(i.FirstSeen), LastSeen: timeOrNull(i.LastSeen), OpenedAt: timeOrNull(i.OpenedAt),
-		Template: i.Template, Samples: make([]sampleDocument, len(i.Samples)), Proposals: []struct{}{},
+		Template: i.Template, Samples: make([]sampleDocument, len(i.Samples)), Proposals: []proposalDocument{},
 	}
 	for n := range i.Samples {
 		r := &i.Samples[n].Record

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,18 +58,16 @@ func (a *app) listCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := store.Filter{Service: service, Limit: limit}
 			if !all {
-				f.States = []incident.State{incident.StateOpen, incident.StateDiagnosed}
+				f.States = incident.UnfinishedStates()
 			}
 			if len(states) > 0 {
 				f.States = nil
 			}
 			for _, s := range states {
-				switch st := incident.State(s); st {
-				case incident.StateOpen, incident.StateDiagnosed, incident.StateResolved, incident.StateIgnored:
-					f.States = append(f.States, st)
-				default:
-					return hint(usagef("unknown state %q", s), "one of open, diagnosed, resolved, ignored")
+				if !slices.Contains(incident.States(), incident.State(s)) {
+					return hint(usagef("unknown state %q", s), "one of %s", stateNames())
 				}
+				f.States = append(f.States, incident.State(s))
 			}
 			st, err := a.open(cmd.Context(), true)
 			if err != nil {
@@ -100,11 +101,19 @@ func (a *app) listCommand() *cobra.Command {
 			return p.w.Flush()
 		},
 	}
-	cmd.Flags().StringSliceVar(&states, "state-is", nil, "only these states: open, diagnosed, resolved, ignored")
+	cmd.Flags().StringSliceVar(&states, "state-is", nil, "only these states: "+stateNames())
 	cmd.Flags().StringVar(&service, "service", "", "only this service")
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "resolved and ignored ones too")
 	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "the most to list, 0 for all")
 	return cmd
+}
+
+func stateNames() string {
+	var names []string
+	for _, s := range incident.States() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
 }
 
 type incidentShown struct {
@@ -129,12 +138,29 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return listHint(err)
 			}
+			proposals, err := st.Proposals(cmd.Context(), store.ProposalFilter{Incident: inc.ID})
+			if err != nil {
+				return err
+			}
+			notes, err := st.ConsideredNotes(cmd.Context(), inc.ID)
+			if err != nil {
+				return err
+			}
 			if a.output == "json" {
-				return writeJSON(a.out, incidentShown{Schema: "logwright/incident/1", Incident: newIncidentDocument(inc)})
+				doc := newIncidentDocument(inc)
+				doc.Proposals, doc.Considered = proposalDocuments(proposals), notes
+				return writeJSON(a.out, incidentShown{Schema: "logwright/incident/1", Incident: doc})
 			}
 			p := newPage(a.out)
 			p.incident("", inc)
 			p.labelled("State", string(inc.State))
+			for _, what := range slices.Sorted(maps.Keys(notes)) {
+				p.labelled("Asked for", what+": "+incident.PrintableLine(notes[what]))
+			}
+			for i := range proposals {
+				p.line("")
+				p.proposal(&proposals[i])
+			}
 			if d := inc.Diagnosis; d != nil && d.Source != incident.SourceOffline {
 				p.labelled("Prompt", "logwright prompt "+inc.ID+" shows what was sent")
 			}

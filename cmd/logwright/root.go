@@ -107,7 +107,8 @@ It needs no key and no configuration to begin:
 
 As a daemon it follows files and the journal, groups errors into clusters, opens an
 incident for each, diagnoses it (offline by default, by a language model where agent.yaml
-says so), and tells people. This version observes and diagnoses; it acts on nothing.
+says so), proposes a patch or a remediation, and tells people. A policy decides what is
+done; until agent.yaml says mode: enforce, everything is only decided and recorded.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`
 
@@ -150,6 +151,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.diagnoseCommand(), a.explainCommand(), a.incidentsCommand(), a.promptCommand(),
 		a.doctorCommand(), a.auditCommand(), a.deployCommand(),
+		a.answerCommand(true), a.answerCommand(false), a.policyCommand(), a.remediationCommand(), a.stopCommand(true), a.stopCommand(false),
 	)
 	return root
 }
