@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,5 +115,52 @@ func TestOutbox(t *testing.T) {
 	if err != nil || len(log) != 1 || log[0].Action != "undelivered" || log[0].Subject != "e1" ||
 		string(log[0].Detail) != `{"attempts":3,"error":"gone","incident":"lw-a.1","notifier":"slack"}` {
 		t.Errorf("%+v, %v", log, err)
+	}
+}
+
+// An event about a proposal has its turn with its incident's, and carries what can be shown of a change, not all of it.
+func TestEventsOfProposals(t *testing.T) {
+	s := open(t)
+	p := patch(1, "lw-a.1")
+	p.Change.Diff = strings.Repeat("diff ", maxEventDiff)
+	p.Change.Checks[0].Output = strings.Repeat("x", maxEventOutput) + "end"
+	a := actionOf(&p)
+	a.Outcome = &incident.Outcome{Result: incident.ResultDone, Output: strings.Repeat("x", maxEventOutput) + "end"}
+	before, err := encode(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inc := newIncident("lw-a.1")
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(
+			tx.Enqueue(incident.Event{ID: "e1", Kind: incident.EventOpened, Incident: &inc}, "out"),
+			tx.Enqueue(incident.Event{ID: "e2", Kind: incident.EventWaiting, Proposal: &p}, "out"),
+			tx.Enqueue(incident.Event{ID: "e3", Kind: incident.EventActed, Action: &a}, "out"),
+			tx.Enqueue(incident.Event{ID: "e4", Kind: incident.EventStopped}, "out"),
+		)
+	})
+	want(t, due(t, s, t0), "e1>out attempts=0", "e4>out attempts=0")
+	for _, id := range []string{"e1", "e2"} {
+		if err := errors.Join(s.BeginDelivery(t.Context(), id, "out"), s.DeliveryDone(t.Context(), id, "out")); err != nil {
+			t.Fatal(err)
+		}
+		if id != "e1" {
+			continue
+		}
+		ds, err := s.Due(t.Context(), t0, 1)
+		if err != nil || len(ds) != 1 {
+			t.Fatal(ds, err)
+		}
+		c := ds[0].Event.Proposal.Change
+		if len(c.Diff) > maxEventDiff || !strings.HasSuffix(strings.TrimSpace(c.Diff), "diff") || !strings.HasSuffix(c.Checks[0].Output, "end") || len(c.Checks[0].Output) != maxEventOutput {
+			t.Errorf("%d bytes of diff, output %.20q", len(c.Diff), c.Checks[0].Output)
+		}
+	}
+	ds, err := s.Due(t.Context(), t0, 1)
+	if err != nil || len(ds) != 1 || ds[0].Event.Action == nil || len(ds[0].Event.Action.Outcome.Output) != maxEventOutput {
+		t.Errorf("%+v, %v", ds, err)
+	}
+	if after, err := encode(p); err != nil || string(after) != string(before) || len(a.Outcome.Output) == maxEventOutput {
+		t.Error("the caller's proposal or action was cut")
 	}
 }
