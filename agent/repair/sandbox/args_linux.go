@@ -119,7 +119,7 @@ cd "$1" || exit 1
 shift
 echo go >&3
 exec 3>&- </dev/null
-exec env -i "$@"
+exec env "$@"
 `
 
 // own makes the user that is dropped to the owner of its directories, as the last thing that root does.
@@ -177,6 +177,9 @@ func (s *Sandbox) arguments(j *Job, etc []string) []string {
 		a = append(a, fmt.Sprintf("--fsize=%d:%[1]d", s.disk(j)))
 	}
 	a = append(a, "--", s.tools["sh"], "-c", script, "sh", path.Join(workDir, j.Dir))
+	if on(guardEnv) {
+		a = append(a, "-i")
+	}
 	a = append(a, s.variables(j)...)
 	return append(a, j.Argv...)
 }
@@ -218,7 +221,7 @@ func (s *Sandbox) mounts(j *Job) []string {
 		a = append(a, ro+"-try", p, p)
 	}
 	if !on(guardMounts) {
-		for _, d := range []string{"/etc/shadow", "/root", "/home", "/var", "/run"} {
+		for _, d := range []string{"/etc/shadow", "/root", "/var", "/run"} {
 			a = append(a, ro+"-try", d, d)
 		}
 		a = append(a, "--bind", os.TempDir(), os.TempDir())

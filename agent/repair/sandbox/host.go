@@ -112,6 +112,8 @@ func explain(stderr string, root bool, setting func(string) string) *Unavailable
 			Why: "the kernel refuses a new /proc (" + said + "), as it does where a container hides parts of its own",
 			Fix: "run Logwright outside of the container, or with one whose /proc is whole (docker: --security-opt systempaths=unconfined)",
 		}
+	case !strings.Contains(stderr, "namespace") && !strings.Contains(stderr, "uid map") && !strings.Contains(stderr, "not permitted") && !strings.Contains(stderr, "ermission"):
+		return &UnavailableError{Why: "bubblewrap could not make a sandbox (" + said + ")"}
 	case root:
 		return &UnavailableError{
 			Why: "bubblewrap may not make namespaces although this is root (" + said + ")",
