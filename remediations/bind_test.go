@@ -187,6 +187,22 @@ func TestBindRefuses(t *testing.T) {
 	}
 }
 
+// A log line can name any unit, in its text or by fields that its writer sets; a model that believes it aims nowhere. The pattern
+// is as loose as an operator could make it, so that nothing but the tie is in the way.
+func TestHostileLineAimsNowhere(t *testing.T) {
+	c := catalogue(t, restart(func(c *Config) { c.Params = map[string]Param{"unit": {Pattern: `.+\.service`}} }))
+	tied := incident.Tied{incident.TiedUnit: {unit}, incident.TiedService: {{Value: "sshd.service"}}}
+	for _, v := range []string{"sshd.service", "API.service", "api.service ", "api.service\n", "./api.service", "api.service/../sshd.service", "xapi.service", "pi.service"} {
+		if m, err := c.Bind(pick("restart", "unit", v), tied); err == nil {
+			t.Errorf("%q was bound: %q", v, m.Run)
+		}
+	}
+	// What is offered and suggested is what is tied, too.
+	if o := c.Options(tied); len(o) != 1 || len(o[0].Params[0].Values) != 1 || o[0].Params[0].Values[0] != "api.service" {
+		t.Errorf("%+v", o)
+	}
+}
+
 // Shell metacharacters are no danger without a shell: a value that is tied and matches goes in as it is, as one argument.
 func TestBindSplitsNothing(t *testing.T) {
 	const nasty = `worker@$(id) '";|&&>*{unit}\x20%s~#!.service`

@@ -131,8 +131,8 @@ func (f *family) alive() []procID {
 	return out
 }
 
-// signal sends sig to each of them that still is the process it was.
-func signal(members []procID, sig syscall.Signal) {
+// send sends sig to each of them that still is the process it was.
+func send(members []procID, sig syscall.Signal) {
 	for _, m := range members {
 		// Found first, looked at then, signalled last: on Linux the handle stays with the process it was found for.
 		p, err := os.FindProcess(m.pid)
@@ -165,7 +165,7 @@ func (f *family) stop(grace time.Duration) (left []procID) {
 			return nil
 		}
 		members = slices.DeleteFunc(members, func(m procID) bool { return told[m] })
-		signal(members, syscall.SIGTERM)
+		send(members, syscall.SIGTERM)
 		for _, m := range members {
 			told[m] = true
 		}
@@ -179,7 +179,7 @@ func (f *family) stop(grace time.Duration) (left []procID) {
 		if left = f.alive(); len(left) == 0 {
 			return nil
 		}
-		signal(left, syscall.SIGKILL)
+		send(left, syscall.SIGKILL)
 		<-tick.C
 	}
 	return f.alive()
