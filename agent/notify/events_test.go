@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func cases() map[string]incident.Event {
 		}
 		many = append(many, incident.Event{ID: "01JNF8E5G0AAAAAAAAAAAAAAA" + string(rune('A'+i)), Kind: incident.EventOpened, At: t0, Incident: inc})
 	}
-	return map[string]incident.Event{
+	all := map[string]incident.Event{
 		"opened":         event(incident.EventOpened, poolIncident()),
 		"diagnosed":      event(incident.EventDiagnosed, diagnosed()),
 		"resent":         resent,
@@ -104,4 +105,6 @@ func cases() map[string]incident.Event {
 		"unknown-kind":   {ID: "01JNF8E5G0AAAAAAAAAAAAAAAD", Kind: "novel\x1b[31m", At: t0, Text: "<!channel>"},
 		"empty":          {},
 	}
+	maps.Copy(all, actingCases())
+	return all
 }

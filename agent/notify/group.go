@@ -28,11 +28,14 @@ var storms = map[incident.EventKind]struct {
 	incident.EventResolved:  {"resolved", false},
 	incident.EventReopened:  {"reopened", false},
 	incident.EventIgnored:   {"ignored", false},
+	incident.EventProposed:  {"with a proposal that nobody has to answer", false},
+	incident.EventAdvice:    {"with a patch that could not be proven", false},
 }
 
 // Group makes storms of the events of one delivery round: where more than limit of one kind wait, they become one event of
 // kind storm, the most important incident first. All others pass as they are, in their order. Gaps and the like, which have
-// no incident, are grouped by kind in the same way; their storm says it in Text.
+// no incident, are grouped by kind in the same way; their storm says it in Text. What somebody has to answer, and what was
+// done, is told one by one however much of it there is: a list of incidents would say neither the command nor how to answer.
 //
 // Pure: the same events give the same storms with the same ids, whatever order they come in. The events given are not
 // changed. A limit below 1 groups nothing.
@@ -50,7 +53,7 @@ func Group(events []incident.Event, limit int) []incident.Event {
 	done := map[incident.EventKind]bool{}
 	for i, e := range events {
 		all := byKind[e.Kind]
-		if e.Kind == incident.EventStorm || len(all) <= limit {
+		if e.Kind == incident.EventStorm || alwaysTold(e.Kind) || len(all) <= limit {
 			out = append(out, e)
 			continue
 		}
@@ -89,6 +92,9 @@ func storm(kind incident.EventKind, all []incident.Event) incident.Event {
 	}
 	slices.SortFunc(e.Grouped, byImportance)
 	e.Text = stormText(kind, len(newest), texts)
+	if kind == incident.EventProposed {
+		e.Text += proposedText(all)
+	}
 	if len(e.Grouped) > 0 {
 		first := e.Grouped[0]
 		e.Incident, e.Grouped = &first, e.Grouped[1:]
@@ -126,6 +132,28 @@ func stormText(kind incident.EventKind, incidents int, texts []string) string {
 		parts = append(parts, count(len(texts), "event")+" of kind "+string(kind))
 	}
 	return strings.Join(parts, "; ") + "\none of them: " + slices.Min(texts)
+}
+
+// proposedText says what became of the proposals of a storm: what was only simulated is never told as if it had been done.
+func proposedText(all []incident.Event) string {
+	refused, simulated := 0, 0
+	for _, e := range all {
+		switch {
+		case e.Decision == nil:
+		case e.Decision.Simulated:
+			simulated++
+		default:
+			refused++
+		}
+	}
+	s := ""
+	if simulated > 0 {
+		s += "; " + count(simulated, "decision") + " simulated only"
+	}
+	if refused > 0 {
+		s += "; " + count(refused, "proposal") + " refused"
+	}
+	return s
 }
 
 // stormID is a ULID like any event's, made of the storm's time and the ids that it stands for.

@@ -41,7 +41,7 @@ type Config struct {
 	// URL is Slack's incoming webhook. It is a secret: whoever has it can post. Empty for stdout.
 	URL string `yaml:"url"`
 	// Severity is the least an incident must have to be told of; "" is error. Events without an incident (a gap, a
-	// model that is down) are always told.
+	// model that is down) are always told, and so is whatever waits for somebody's answer or was done.
 	Severity string `yaml:"severity"`
 }
 
@@ -140,13 +140,17 @@ func New(c Config, o Options) (Notifier, error) {
 	return &filter{next: n, least: least}, nil
 }
 
-// filter keeps back events of incidents below the notifier's severity. A storm passes with the incidents that pass.
+// filter keeps back events of incidents below the notifier's severity, but for those of actions (alwaysTold). A storm passes
+// with the incidents that pass.
 type filter struct {
 	next  Notifier
 	least incident.Severity
 }
 
 func (f *filter) Notify(ctx context.Context, e incident.Event) error {
+	if alwaysTold(e.Kind) {
+		return f.next.Notify(ctx, e)
+	}
 	below := func(i incident.Incident) bool { return i.Severity < f.least }
 	if n := len(e.Grouped); n > 0 {
 		e.Grouped = slices.DeleteFunc(slices.Clone(e.Grouped), below)

@@ -84,9 +84,13 @@ func (s *slackHook) Notify(ctx context.Context, e incident.Event) error {
 	m := message(e, s.viewer)
 	err := s.post(ctx, m)
 	if failed, ok := errors.AsType[*Error](err); ok && slices.Contains(badMessage, failed.Code) {
-		short := s.view(e).headline
+		w := s.view(e)
+		short := w.headline
 		if e.Incident != nil {
-			short += ". See: logwright incidents show " + s.line(e.Incident.ID)
+			short += ". See: logwright incidents show " + s.name(e.Incident.ID)
+		}
+		if len(w.answer) > 0 {
+			short += ". Answer with: " + strings.Join(w.answer, " or ")
 		}
 		plain := fallback(short)
 		if s.post(ctx, plain) == nil {

@@ -23,6 +23,7 @@ const (
 	slackHeader   = 150  // UTF-16 units of a header
 	slackText     = 3000 // of any other text
 	slackElements = 10   // of a context block
+	slackFallback = 400  // of the fallback text; escaping makes it longer
 )
 
 // message makes the message of an event.
@@ -45,12 +46,24 @@ func message(e incident.Event, v viewer) *slack.WebhookMessage {
 	if len(w.log) > 0 {
 		body = append(body, preformatted(strings.Join(w.log, "\n")))
 	}
+	if len(w.plan) > 0 {
+		body = append(body, factList(w.plan))
+	}
+	if len(w.fate) > 0 {
+		body = append(body, factList(w.fate))
+	}
+	if len(w.output) > 0 {
+		body = append(body, preformatted(strings.Join(w.output, "\n")))
+	}
 	if len(w.next) > 0 {
 		var steps []slack.RichTextElement
 		for _, n := range w.next {
 			steps = append(steps, slack.NewRichTextSection(text(n, nil)))
 		}
-		body = append(body, slack.NewRichTextSection(text("What to do next", bold())), slack.NewRichTextList(slack.RTEListOrdered, 0, steps...))
+		body = append(body, heading("What to do next"), slack.NewRichTextList(slack.RTEListOrdered, 0, steps...))
+	}
+	if len(w.answer) > 0 {
+		body = append(body, heading("Answer with"), preformatted(strings.Join(w.answer, "\n")))
 	}
 	if len(w.list) > 0 {
 		var rows []slack.RichTextElement
@@ -74,7 +87,7 @@ func message(e incident.Event, v viewer) *slack.WebhookMessage {
 // fallback is the message without blocks: what a notification on a phone shows.
 func fallback(headline string) *slack.WebhookMessage {
 	no := false
-	return &slack.WebhookMessage{Text: escape(cut(headline, slackHeader)), Parse: "none", UnfurlLinks: &no, UnfurlMedia: &no}
+	return &slack.WebhookMessage{Text: escape(cut(headline, slackFallback)), Parse: "none", UnfurlLinks: &no, UnfurlMedia: &no}
 }
 
 // footer says where the message comes from, with the event's id, by which doubles can be told.
@@ -127,6 +140,8 @@ func factList(facts []fact) slack.RichTextElement {
 	}
 	return slack.NewRichTextList(slack.RTEListBullet, 0, rows...)
 }
+
+func heading(s string) slack.RichTextElement { return slack.NewRichTextSection(text(s, bold())) }
 
 func preformatted(s string) slack.RichTextElement {
 	return &slack.RichTextPreformatted{Type: slack.RTEPreformatted, Elements: []slack.RichTextSectionElement{text(s, nil)}}

@@ -69,8 +69,20 @@ func plain(e incident.Event, v viewer) string {
 	for _, l := range w.log {
 		row("log", l)
 	}
+	for _, f := range w.plan {
+		row(f.label, f.text)
+	}
+	for _, f := range w.fate {
+		row(f.label, f.text)
+	}
+	for _, l := range w.output {
+		row("output", l)
+	}
 	for _, n := range w.next {
 		row("next", n)
+	}
+	for _, a := range w.answer {
+		row("answer", a)
 	}
 	for _, i := range w.list {
 		row(i.severity, i.id+" "+i.title)

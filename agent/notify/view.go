@@ -15,7 +15,7 @@ import (
 // view is what is to be told of an event, before a medium's own escaping. Every string is redacted and printable: one
 // line, without control or direction-changing characters. It may still hold markup, which is the medium's to defuse.
 //
-// Only headline and marks are in Logwright's own words. Everything else may quote the log, or a model that read it.
+// Only headline, marks and answer are in Logwright's own words. Everything else may quote the log, or a model that read it.
 type view struct {
 	headline string // what changed, and of what
 	title    string // headline without what changed
@@ -25,7 +25,11 @@ type view struct {
 	says     string   // the template or the text of an event without incident
 	log      []string // lines of the log, "/var/log/api.log:17: text"
 	why      []fact   // the diagnosis
+	plan     []fact   // what is proposed or done, exactly
+	fate     []fact   // what was decided about it, by whom, and what came of it
+	output   []string // the end of what a command wrote
 	next     []string // what to do, most useful first
+	answer   []string // the commands that somebody is to choose from
 	list     []entry  // the incidents of a storm
 	more     int      // incidents of a storm beyond list
 	marks    []string // simulated, flagged, resent, ...
@@ -80,6 +84,8 @@ func (v viewer) view(e incident.Event) view {
 	switch {
 	case e.Kind == incident.EventStorm:
 		v.storm(&out, e)
+	case acting[e.Kind] != "":
+		v.doing(&out, e)
 	case e.Incident != nil:
 		out.title = cut(v.line(e.Incident.Title), maxHeadline)
 		out.headline = what + ": " + out.title
@@ -128,6 +134,15 @@ func (v viewer) storm(out *view, e incident.Event) {
 
 const simulatedMark = "simulated: what was decided is only recorded, nothing is done (mode: observe)"
 
+const flaggedMark = "flagged: log text looks like an attempt to instruct a model"
+
+func (v viewer) flagMark(inc *incident.Incident) string {
+	if inc.FlagReason == "" {
+		return flaggedMark
+	}
+	return flaggedMark + " (" + v.name(inc.FlagReason) + ")"
+}
+
 func (v viewer) incident(out *view, e incident.Event) {
 	inc := e.Incident
 	add := func(label, text string) {
@@ -151,11 +166,7 @@ func (v viewer) incident(out *view, e incident.Event) {
 		v.samples(out, inc.Samples)
 	}
 	if inc.Flagged {
-		mark := "flagged: log text looks like an attempt to instruct a model"
-		if inc.FlagReason != "" {
-			mark += " (" + v.name(inc.FlagReason) + ")"
-		}
-		out.marks = append(out.marks, mark)
+		out.marks = append(out.marks, v.flagMark(inc))
 	}
 	if inc.Simulated {
 		out.marks = append(out.marks, simulatedMark)
