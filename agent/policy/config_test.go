@@ -67,7 +67,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"windows of a rule that denies", edit(func(r *Rule) { r.Then, r.Windows = "deny", []string{"09:00-17:00"} })},
 		{"a limit of a rule that denies", edit(func(r *Rule) { r.Then, r.Limit = "deny", Limit{Per: "all", Count: 1, Within: time.Hour} })},
 		{"a limit per nothing", limit(Limit{Count: 1, Within: time.Hour})},
-		{"a limit per something else", limit(Limit{Per: "sevice", Count: 1, Within: time.Hour})},
+		{"a limit per something else", limit(Limit{Per: "srvice", Count: 1, Within: time.Hour})},
 		{"per only", limit(Limit{Per: "service"})},
 		{"a count without a time", limit(Limit{Per: "service", Count: 1})},
 		{"a time without a count", limit(Limit{Per: "service", Within: time.Hour})},

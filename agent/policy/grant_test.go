@@ -103,7 +103,7 @@ func TestGrantDoesNotSleep(t *testing.T) {
 	pr := remediation()
 	pr.At = start.Add(-time.Minute)
 	g, ok := must(t, config(always("allow")), ModeEnforce).Decide(start, pr, History{}).Grant()
-	if !ok || g.until != g.until.Round(0) || g.at != g.at.Round(0) { //nolint:revive // == sees the monotonic reading, Equal does not
+	if !ok || g.until != g.until.Round(0) || g.at != g.at.Round(0) { // == sees the monotonic reading, Equal does not
 		t.Errorf("%v %s %s", ok, g.at, g.until)
 	}
 }

@@ -43,10 +43,10 @@ func parseWindow(text string, zone func(string) (*time.Location, error)) (window
 	if w.end, err = parseTime(m[3]); err != nil {
 		return w, err
 	}
-	switch {
-	case w.start == day:
+	switch w.start {
+	case day:
 		return w, fmt.Errorf("%s can't be a beginning; that is 00:00 of the next day", m[2])
-	case w.start == w.end:
+	case w.end:
 		return w, fmt.Errorf("%s-%s is no time at all; the whole day is 00:00-24:00", m[2], m[3])
 	}
 	if name := m[4]; name != "" && name != "UTC" {
