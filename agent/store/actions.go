@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,8 +37,10 @@ type ActionFilter struct {
 }
 
 const (
-	selectAction = `SELECT id, proposal, incident, cluster, service, kind, name, rule, approved_by, begun_at, until, outcome, verification,
-		undone_at, undo, closed_at, merged FROM actions `
+	actionColumns = `id, proposal, incident, cluster, service, kind, name, rule, approved_by, begun_at, until, closed_at, merged, verification, undone_at`
+	selectAction  = `SELECT ` + actionColumns + `, outcome, undo FROM actions `
+	// Outputs are most of what is kept, and no limit looks at them.
+	selectPastAction = `SELECT ` + actionColumns + `, json_remove(outcome, '$.output'), json_remove(undo, '$.output') FROM actions `
 	// What is begun and has no outcome; what may be an open pull request (see incident.Action.OpenPullRequest).
 	unsettledAction = `(result IS NULL OR undone_at IS NOT NULL AND undo_result IS NULL)`
 	openPullRequest = `(kind = 'pull-request' AND closed_at IS NULL AND (result IS NULL OR result IN ('done', 'unknown')))`
@@ -53,7 +54,7 @@ func readActions(q querier, query string, args ...any) ([]incident.Action, error
 		var begun, until, undone, closed dbTime
 		var outcome, verification, undo []byte
 		if err := rows.Scan(&a.ID, &a.Proposal, &a.Incident, &a.Cluster, &a.Service, &a.Kind, &a.Name, &a.Rule, &a.By, &begun, &until,
-			&outcome, &verification, &undone, &undo, &closed, &a.Merged); err != nil {
+			&closed, &a.Merged, &verification, &undone, &outcome, &undo); err != nil {
 			return err
 		}
 		a.BegunAt, a.Until, a.UndoneAt, a.ClosedAt = begun.Time, until.Time, undone.Time, closed.Time
@@ -389,9 +390,7 @@ func (s *Store) PastActions(ctx context.Context, since time.Time) (as []incident
 }
 
 func pastActions(q querier, since time.Time) ([]incident.Action, error) {
-	// The outputs are taken off by SQL: they are most of what is kept, and no limit looks at them.
-	query := strings.NewReplacer(" outcome,", " json_remove(outcome, '$.output'),", " undo,", " json_remove(undo, '$.output'),").Replace(selectAction)
-	return readActions(q, query+"WHERE begun_at >= ? OR "+openPullRequest+" OR "+unsettledAction+" ORDER BY begun_at, num", sinceValue(since))
+	return readActions(q, selectPastAction+"WHERE begun_at >= ? OR "+openPullRequest+" OR "+unsettledAction+" ORDER BY begun_at, num", sinceValue(since))
 }
 
 // sinceValue is a lower bound; the zero Time is none.
