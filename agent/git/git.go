@@ -116,6 +116,7 @@ var settings = []string{
 	"-c", "core.askPass=false",
 	"-c", "core.alternateRefsCommand=false",
 	"-c", "core.attributesFile=/dev/null",
+	"-c", "core.quotePath=false",
 	"-c", "core.protectNTFS=true",
 	"-c", "core.protectHFS=true",
 	"-c", "core.logAllRefUpdates=false",
