@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/logwright/logwright/agent/incident"
 	"github.com/logwright/logwright/agent/policy"
 )
@@ -208,7 +210,7 @@ func TestCommandSeesNothingOfTheDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Dup2(int(f.Fd()), inherited); err != nil {
+	if err := unix.Dup2(int(f.Fd()), inherited); err != nil {
 		t.Fatal(err)
 	}
 	defer syscall.Close(inherited)
