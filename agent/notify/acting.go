@@ -496,11 +496,15 @@ func (v viewer) argv(args []string, most int) string {
 
 // tail gives the last lines of what a command wrote.
 func (v viewer) tail(output string) []string {
+	rest := v.redact(output)
 	var out []string
-	for l := range strings.SplitSeq(v.redact(output), "\n") {
-		if l = v.line(l); l != "" {
+	for rest != "" && len(out) < maxLog {
+		at := strings.LastIndexByte(rest, '\n')
+		if l := v.line(rest[at+1:]); l != "" {
 			out = append(out, l)
 		}
+		rest = rest[:max(at, 0)]
 	}
-	return out[max(0, len(out)-maxLog):]
+	slices.Reverse(out)
+	return out
 }

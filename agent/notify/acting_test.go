@@ -391,8 +391,12 @@ func TestArgv(t *testing.T) {
 func TestOutputIsRedactedWhole(t *testing.T) {
 	const pem = "-----BEGIN KEY-----\nMIIB\n-----END KEY-----"
 	v := viewer{func(s string) string { return strings.ReplaceAll(s, pem, "[key]") }}
-	if got := v.tail("a\n" + pem + "\nb\n"); strings.Join(got, "|") != "a|[key]|b" {
-		t.Errorf("got %q", got)
+	for in, want := range map[string]string{
+		"a\n" + pem + "\nb\n": "a|[key]|b", "": "", "\n\n": "", "one": "one", "\n x": "x", "1\n2\n3\n4\n\n5\n6\n7\n": "2|3|4|5|6|7",
+	} {
+		if got := strings.Join(v.tail(in), "|"); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }
 
