@@ -58,8 +58,9 @@ func readProc(pid int) (proc, bool) {
 	}, true
 }
 
-// processes lists all that can be seen, but this one.
-func processes(marker string) []proc {
+// processes lists all that can be seen and began at since or later, but this one. The environment of those that are known already
+// is not read again.
+func processes(marker string, since uint64, known map[procID]bool) []proc {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil
@@ -72,8 +73,8 @@ func processes(marker string) []proc {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if p, ok := readProc(pid); ok {
-			p.marked = carries(pid, marker)
+		if p, ok := readProc(pid); ok && p.start >= since {
+			p.marked = !known[p.procID] && carries(pid, marker)
 			out = append(out, p)
 		}
 	}
@@ -105,7 +106,7 @@ func newFamily(leader procID, marker string) *family {
 
 // alive looks for members and gives those that live.
 func (f *family) alive() []procID {
-	all := processes(f.marker)
+	all := processes(f.marker, f.leader.start, f.known)
 	byPID := make(map[int]procID, len(all))
 	for _, p := range all {
 		byPID[p.pid] = p.procID
@@ -115,7 +116,7 @@ func (f *family) alive() []procID {
 	for grew := true; grew; {
 		grew = false
 		for _, p := range all {
-			if !f.known[p.procID] && p.start >= f.leader.start &&
+			if !f.known[p.procID] &&
 				(p.marked || leads && (p.group == f.leader.pid || p.session == f.leader.pid) || f.known[byPID[p.ppid]]) {
 				f.known[p.procID] = true
 				grew = true
@@ -146,19 +147,20 @@ func send(members []procID, sig syscall.Signal) {
 	}
 }
 
-// How often processes are looked at that have to end, and how often SIGKILL is tried, against those that fork meanwhile.
+// How often processes are looked at that have to end: often at first, then less so. How often SIGKILL is tried, against those
+// that fork meanwhile.
 const (
-	pollEvery = 20 * time.Millisecond
+	pollFirst = 10 * time.Millisecond
+	pollLast  = 250 * time.Millisecond
 	killTries = 50
 )
 
 // stop ends the family: SIGTERM, and SIGKILL for those that live after grace. What is left could not be ended.
 func (f *family) stop(grace time.Duration) (left []procID) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	end := time.NewTimer(grace)
 	defer end.Stop()
 	told := make(map[procID]bool)
+	poll := pollFirst
 	for waiting := true; waiting; {
 		members := f.alive()
 		if len(members) == 0 {
@@ -170,7 +172,8 @@ func (f *family) stop(grace time.Duration) (left []procID) {
 			told[m] = true
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(poll):
+			poll = min(2*poll, pollLast)
 		case <-end.C:
 			waiting = false
 		}
@@ -180,7 +183,7 @@ func (f *family) stop(grace time.Duration) (left []procID) {
 			return nil
 		}
 		send(left, syscall.SIGKILL)
-		<-tick.C
+		<-time.After(2 * pollFirst)
 	}
 	return f.alive()
 }

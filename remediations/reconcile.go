@@ -65,15 +65,15 @@ func (r *Runner) Reconcile(ctx context.Context, a incident.Action, p incident.Pr
 // watch waits for a command that outlived the daemon that started it.
 func (r *Runner) watch(ctx context.Context, f runFile, out incident.Outcome, unknown func(string, ...any) (incident.Outcome, bool)) (incident.Outcome, bool) {
 	r.logger.Info("a remediation of before the restart still runs; it is waited for", "action", f.Action, "pid", f.PID)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
+	poll := pollFirst
 	// The clock may have been set meanwhile, so it never waits for longer than the whole timeout.
 	left := min(max(f.StartedAt.Add(f.Timeout).Sub(r.now()), 0), f.Timeout, MaxTimeout)
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	for f.lives() {
 		select {
-		case <-tick.C:
+		case <-time.After(poll):
+			poll = min(2*poll, pollLast)
 		case <-ctx.Done():
 			return unknown("process %d of it still runs", f.PID)
 		case <-timer.C:
@@ -99,7 +99,7 @@ func (r *Runner) watch(ctx context.Context, f runFile, out incident.Outcome, unk
 // remaining lists the processes that carry the marker, "" for none.
 func (r *Runner) remaining(marker string) string {
 	var pids []string
-	for _, p := range processes(marker) {
+	for _, p := range processes(marker, 0, nil) {
 		if p.marked && !p.zombie {
 			pids = append(pids, strconv.Itoa(p.pid))
 		}
