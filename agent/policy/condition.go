@@ -49,21 +49,25 @@ type condition struct {
 	text   string
 }
 
+// environment is what conditions are computed over: the variables, and at_least.
+func environment(variables map[string]any) map[string]any {
+	env := make(map[string]any, len(variables)+1)
+	for k, v := range variables {
+		env[k] = v
+	}
+	all := severities()
+	severity, _ := variables["severity"].(string)
+	env[atLeast] = func(least string) bool { return slices.Index(all, severity) >= slices.Index(all, least) }
+	return env
+}
+
 // holds computes the condition. Whatever goes wrong comes back as an error.
-func (c *condition) holds(variables map[string]any) (_ bool, err error) {
+func (c *condition) holds(env map[string]any) (_ bool, err error) {
 	defer func() { // the library recovers by itself; a mistake of it must not take the daemon along
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	env := make(map[string]any, len(variables)+1)
-	for k, v := range variables {
-		env[k] = v
-	}
-	severity, _ := variables["severity"].(string)
-	env[atLeast] = func(least string) bool {
-		return slices.Index(severities(), severity) >= slices.Index(severities(), least)
-	}
 	machine := vm.VM{MemoryBudget: memoryBudget}
 	out, err := machine.Run(c.program, env)
 	if err != nil {
@@ -116,8 +120,7 @@ func compile(text string, closed map[string][]string) (_ *condition, ps []incide
 // options is what both the parser and the compiler are told. The optimizer stays off: a condition is short, and what is not
 // rewritten can't be rewritten wrongly.
 func options(c *conf.Config) {
-	env := values(&incident.Proposal{})
-	env[atLeast] = func(string) bool { return false }
+	env := environment(values(&incident.Proposal{}))
 	for _, o := range []expr.Option{expr.Env(env), expr.AsBool(), expr.WarnOnAny(), expr.MaxNodes(maxNodes), expr.Optimize(false)} {
 		o(c)
 	}

@@ -50,7 +50,7 @@ func TestConditions(t *testing.T) {
 			continue
 		}
 		for i, pr := range []incident.Proposal{remediation(), pullRequest()} {
-			if got, err := c.holds(values(&pr)); err != nil || got != want[i] {
+			if got, err := c.holds(environment(values(&pr))); err != nil || got != want[i] {
 				t.Errorf("%s of the %s: %v, %v", when, pr.Kind, got, err)
 			}
 		}
@@ -130,7 +130,7 @@ func TestConditionFailsAtRunTime(t *testing.T) {
 			t.Fatal(ps)
 		}
 		pr := remediation()
-		if yes, err := c.holds(values(&pr)); yes || err == nil || err.Error() != want {
+		if yes, err := c.holds(environment(values(&pr))); yes || err == nil || err.Error() != want {
 			t.Errorf("%s: %v, %v", when, yes, err)
 		}
 	}

@@ -1,9 +1,9 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +73,7 @@ type consideration struct {
 
 	broken    string // why the proposal can't be looked at
 	variables map[string]any
+	env       map[string]any // the variables, for conditions
 
 	outcome string
 	rule    Rule // the zero Rule where none matched
@@ -82,7 +83,7 @@ type consideration struct {
 }
 
 func (p *Policy) consider(now time.Time, pr incident.Proposal, h History) *consideration {
-	c := &consideration{p: p, now: now, h: h, inputs: map[string]any{"mode": p.mode, "stopped": h.Stopped}}
+	c := &consideration{p: p, now: now, h: h, inputs: map[string]any{"policy": p.digest, "mode": p.mode, "stopped": h.Stopped}}
 	if c.broken = malformed(&pr); c.broken != "" {
 		// What can't be written down can't be copied either.
 		c.inputs["malformed"] = c.broken
@@ -90,6 +91,7 @@ func (p *Policy) consider(now time.Time, pr incident.Proposal, h History) *consi
 	}
 	c.pr = pr.Clone() // what is granted is what was looked at, whatever the caller's copy becomes
 	c.variables = values(&c.pr)
+	c.env = environment(c.variables)
 	c.inputs["digest"], c.inputs["variables"] = c.pr.Digest(), c.variables
 	if a := h.Approval; a != nil {
 		c.inputs["approval"] = *a
@@ -108,12 +110,12 @@ func (c *consideration) decide() {
 		return
 	}
 	for i, r := range c.p.rules {
-		yes, err := r.when.holds(c.variables)
+		yes, err := r.when.holds(c.env)
 		if err == nil && !yes {
 			continue
 		}
 		c.rule = r.Rule
-		c.inputs["rule"] = map[string]any{"index": i, "name": r.Name, "then": r.Then, "mode": r.Mode, "when": r.When}
+		c.inputs["rule"] = map[string]any{"index": i, "name": r.Name, "then": r.Then, "mode": r.Mode, "when": r.When, "windows": r.Windows}
 		if err != nil {
 			c.deny("the condition of rule %q can't be computed, so nothing is done: %v", r.Name, err)
 			return
@@ -227,6 +229,8 @@ func dead(now time.Time, a *incident.Approval, pr *incident.Proposal) string {
 		return "an answer that is no approval was left out"
 	case a.Digest != pr.Digest() || a.Proposal != pr.ID:
 		return fmt.Sprintf("the approval of %s does not count: it is for another proposal than this one", person(a.Who))
+	case a.Who == "":
+		return "an approval that does not say whose it is does not count"
 	case a.At.After(now):
 		return fmt.Sprintf("the approval of %s does not count: it is of %s, and the clock was put back since", person(a.Who), stamp(a.At))
 	case a.At.Before(pr.At):
@@ -249,11 +253,8 @@ func malformed(pr *incident.Proposal) string {
 	if len(pr.ID) < 3 || pr.ID[:2] != "p-" {
 		return "it has no id"
 	}
-	if f := pr.Facts.Confidence; math.IsNaN(f) || math.IsInf(f, 0) {
-		return "its confidence is no number"
-	}
-	if y := pr.At.Year(); y < 0 || y > 9999 {
-		return "its time can't be written down"
+	if _, err := json.Marshal(pr); err != nil {
+		return "it can't be written down: " + short(err.Error())
 	}
 	// What is executed has to be exactly what was shown and approved, and bytes that are no text look alike there.
 	exact := []string{pr.ID, pr.Incident, pr.Cluster, pr.Service, string(pr.Kind)}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -33,8 +34,8 @@ func FuzzCondition(f *testing.F) {
 			return
 		}
 		for i := range proposals {
-			a, errA := c.holds(values(&proposals[i]))
-			b, errB := c.holds(values(&proposals[i]))
+			a, errA := c.holds(environment(values(&proposals[i])))
+			b, errB := c.holds(environment(values(&proposals[i])))
 			if a != b || (errA == nil) != (errB == nil) || errA != nil && a {
 				t.Fatalf("%v %v, %v %v", a, errA, b, errB)
 			}
@@ -42,6 +43,56 @@ func FuzzCondition(f *testing.F) {
 				t.Fatal("it does not always hold")
 			}
 		}
+	})
+}
+
+// Whatever a proposal, an action and an approval may be: no panic, and what is granted is what was proposed.
+func FuzzDecide(f *testing.F) {
+	for _, pr := range []incident.Proposal{remediation(), pullRequest(), {}} {
+		b, err := json.Marshal(pr)
+		if err != nil {
+			f.Fatal(err)
+		}
+		a, err := json.Marshal(other(pr, "1", noon, incident.ResultDone))
+		if err != nil {
+			f.Fatal(err)
+		}
+		y, err := json.Marshal(approve(pr))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, a, y, int64(0))
+	}
+	c := DefaultConfig()
+	c.Rules = []Rule{
+		{Name: "a", When: `files[0] matches "^x" || 1 % events == 0`, Then: "allow"},
+		{Name: "b", When: `episode > 1 && "unit=worker.service" in targets`, Then: "ask"},
+		{Name: "c", When: "true", Then: "allow", Limit: Limit{Per: PerCluster, Count: 1, Within: time.Hour}},
+	}
+	p := must(f, c, ModeEnforce)
+	f.Fuzz(func(t *testing.T, rawProposal, rawAction, rawApproval []byte, at int64) {
+		var pr incident.Proposal
+		var a incident.Action
+		var y incident.Approval
+		if json.Unmarshal(rawProposal, &pr) != nil || json.Unmarshal(rawAction, &a) != nil || json.Unmarshal(rawApproval, &y) != nil {
+			return
+		}
+		now := noon.Add(time.Duration(at))
+		h := History{Actions: []incident.Action{a}, Approval: &y}
+		v := p.Decide(now, pr, h)
+		d := v.Decision()
+		if g, ok := v.Grant(); ok {
+			if got := g.Proposal(); got.Digest() != pr.Digest() || d.Outcome != incident.DecisionAllow || g.Check(now) != nil || pr.Facts.Flagged && g.By() == "" {
+				t.Fatalf("%+v: %+v", d, got)
+			}
+		}
+		for _, r := range d.Reasons {
+			if r != incident.PrintableLine(r) {
+				t.Fatalf("%q", r)
+			}
+		}
+		p.Trace(now, pr, h)
+		p.DecideUndo(now, pr, a, "")
 	})
 }
 

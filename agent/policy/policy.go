@@ -16,6 +16,9 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -42,6 +45,7 @@ type Options struct {
 // Policy is the compiled rules. It never changes and is safe for concurrent use. The zero Policy denies everything.
 type Policy struct {
 	mode   string
+	digest string
 	rules  []rule
 	limits []Limit
 	open   int // pull requests
@@ -63,7 +67,13 @@ func New(c Config, o Options) (*Policy, []incident.Problem) {
 	if len(ps) > 0 {
 		return nil, ps
 	}
-	return &Policy{mode: o.Mode, rules: rules, limits: slices.Clone(c.Limits), open: c.OpenPullRequests}, nil
+	return &Policy{mode: o.Mode, digest: digest(c, o.Mode), rules: rules, limits: slices.Clone(c.Limits), open: c.OpenPullRequests}, nil
+}
+
+// digest names a configuration: decisions keep it, so that it can be told which rules they went by.
+func digest(c Config, mode string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %#v", mode, c)) // no maps or pointers are in it
+	return hex.EncodeToString(sum[:])
 }
 
 // Lookback is how far back the history of a decision has to reach: the longest time that a limit or a cooldown looks at.

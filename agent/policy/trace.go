@@ -49,7 +49,7 @@ func (p *Policy) Trace(now time.Time, pr incident.Proposal, h History) []RuleTra
 	for _, r := range p.rules {
 		t := RuleTrace{Name: r.Name, When: r.When, Then: r.Then, Simulated: p.simulates(r.Rule)}
 		var err error
-		if t.Matched, err = r.when.holds(c.variables); err != nil {
+		if t.Matched, err = r.when.holds(c.env); err != nil {
 			t.Error = err.Error()
 		}
 		t.Decides = !decided && (t.Matched || err != nil)

@@ -15,7 +15,7 @@ func (p *Policy) DecideUndo(now time.Time, pr incident.Proposal, a incident.Acti
 	if p == nil {
 		p = &Policy{}
 	}
-	inputs := map[string]any{"mode": p.mode, "stopped": stopped, "undo": true}
+	inputs := map[string]any{"policy": p.digest, "mode": p.mode, "stopped": stopped, "undo": true}
 	var r Rule
 	for i := range p.rules {
 		if p.rules[i].Name == a.Rule {
