@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -31,6 +32,11 @@ func (s *Store) Fetch(ctx context.Context, source, branch string) (string, error
 	if s.has(ctx, commit) {
 		return commit, nil
 	}
+	unlock, err := s.lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if err := s.cutHistory(commit); err != nil {
 		return "", err
 	}
@@ -82,6 +88,18 @@ func (s *Store) own(ref string) string {
 		return ""
 	}
 	return id
+}
+
+// lock keeps other processes and goroutines from fetching meanwhile.
+func (s *Store) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(s.dir, "fetch.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { f.Close() }, nil
 }
 
 // cutHistory notes that the parents of a commit are not here. It is noted before the commit comes: a note too many is nothing,

@@ -121,7 +121,7 @@ func (s *Store) Commit(ctx context.Context, tree, parent, message string, at tim
 	if err := checkIDs(tree, parent); err != nil {
 		return "", err
 	}
-	date := strconv.FormatInt(at.Unix(), 10) + " +0000"
+	date := "@" + strconv.FormatInt(at.Unix(), 10) + " +0000"
 	env := []string{
 		"GIT_AUTHOR_NAME=" + Name, "GIT_AUTHOR_EMAIL=" + Email, "GIT_AUTHOR_DATE=" + date,
 		"GIT_COMMITTER_NAME=" + Name, "GIT_COMMITTER_EMAIL=" + Email, "GIT_COMMITTER_DATE=" + date,

@@ -3,6 +3,7 @@ package repair
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/logwright/logwright/agent/incident"
@@ -162,6 +163,9 @@ func isFence(l string) bool {
 	return len(l)-len(rest) >= 3 && !strings.ContainsAny(rest, " /.")
 }
 
+// bare is a file's name without directory and extension.
+var bare = regexp.MustCompile(`^[A-Za-z0-9_-]{2,40}$`)
+
 // pathLine reads a line that names a file and says nothing else, "" for another one.
 func pathLine(l string) string {
 	if isFence(l) || marker(l, '>', "REPLACE") > 0 {
@@ -180,7 +184,11 @@ func pathLine(l string) string {
 			l = l[len(word):]
 		}
 	}
-	l = strings.Trim(strings.TrimSuffix(strings.Trim(l, decoration), ":"), decoration)
+	l = strings.Trim(l, decoration)
+	if bare.MatchString(l) {
+		return l // Makefile; "Then:" has a colon
+	}
+	l = strings.Trim(strings.TrimSuffix(l, ":"), decoration)
 	l = strings.TrimPrefix(l, "./")
 	if l == "" || len(l) > 300 || !strings.ContainsAny(l, "/.") || strings.ContainsAny(l, "<>|;{}=`") || strings.HasSuffix(l, ".") ||
 		strings.Count(l, " ") > 2 {
@@ -192,7 +200,7 @@ func pathLine(l string) string {
 func cutProse(lines []string) string {
 	var kept []string
 	for _, l := range lines {
-		if strings.Trim(l, "`~ \t") != "" || l == "" {
+		if !isFence(strings.TrimSpace(l)) {
 			kept = append(kept, l)
 		}
 	}

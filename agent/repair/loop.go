@@ -203,6 +203,9 @@ func (r *Repairer) rounds(ctx context.Context, inc incident.Incident, w *workben
 			return r.failed(inc, best, round-1, err), nil
 		}
 		a, err := r.try(ctx, inc, w, p, res.Text, change, round)
+		if s := (stopped{}); errors.As(err, &s) && ctx.Err() == nil {
+			return stop(a.change, s.why), nil // with the change, for people to look at
+		}
 		if err != nil {
 			return Result{}, err
 		}
