@@ -85,7 +85,9 @@ func (c *Catalogue) Bind(choice incident.RemedyChoice, tied incident.Tied) (inci
 		if i < 0 {
 			return refuse(name, "%s is not tied to the incident: its trusted metadata names %s", c.quote(v), named(tied, p.target))
 		}
-		targets = append(targets, target(name, tied[p.target][i]))
+		if t := target(p.target, tied[p.target][i]); !slices.Contains(targets, t) {
+			targets = append(targets, t)
+		}
 	}
 	return incident.Remedy{
 		Name: e.Name, Args: args, Risk: e.Risk, Reversible: e.Reversible,
@@ -112,12 +114,13 @@ func (c *Catalogue) Confirm(r incident.Remedy, tied incident.Tied) error {
 	return nil
 }
 
-// target is one entry of Remedy.Targets.
-func target(name string, t incident.TiedValue) string {
+// target is one entry of Remedy.Targets. It has the kind of the fact, not the parameter's name, so that rules of the policy can
+// ask for a unit whatever the parameter is called.
+func target(kind string, t incident.TiedValue) string {
 	if t.From == "" {
-		return name + "=" + t.Value
+		return kind + "=" + t.Value
 	}
-	return name + "=" + t.Value + " (" + t.From + ")"
+	return kind + "=" + t.Value + " (" + t.From + ")"
 }
 
 // named lists what is tied of a kind, for a message.

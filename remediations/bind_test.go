@@ -231,6 +231,20 @@ func TestRefusalIsRedactedBeforeItIsCut(t *testing.T) {
 	}
 }
 
+func TestTargetsHaveTheirKind(t *testing.T) {
+	c := catalogue(t, restart(func(c *Config) {
+		c.Params = map[string]Param{"which": {Enum: []string{"api.service"}}, "of": {Enum: []string{"api"}}}
+		c.Run, c.Mends.Services = []string{"a", "{which}", "{of}"}, []string{"api"}
+	}))
+	m, err := c.Bind(pick("restart", "which", "api.service", "of", "api"), ofAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"service=api (services[0])", "unit=api.service (_SYSTEMD_UNIT)"}, m.Targets); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestConfirm(t *testing.T) {
 	m, err := several(t).Bind(pick("restart", "unit", "api.service"), both)
 	if err != nil {
