@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -71,17 +72,7 @@ func TestShippedExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := strings.Cut(string(data), "\nversion:")
-	var b strings.Builder
-	b.WriteString("version:")
-	for line := range strings.Lines(body) {
-		trimmed := strings.TrimLeft(line, " ")
-		if rest, ok := strings.CutPrefix(trimmed, "# "); ok && looksLikeYAML(rest) {
-			line = line[:len(line)-len(trimmed)] + rest
-		}
-		b.WriteString(line)
-	}
-	text := strings.Replace(b.String(), "provider: offline ", "provider: openai ", 1)
+	text := strings.Replace(uncommented(string(data)), "provider: offline ", "provider: openai ", 1)
 	env := func(string) (string, bool) { return "https://hooks.slack.com/services/T/B/x", true }
 	c, err := Parse("agent.yaml", []byte(text), Options{Env: env, Daemon: true})
 	if err != nil {
@@ -120,6 +111,50 @@ func TestShippedExamples(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestShippedAlternatives takes both comment signs off what stands there instead of something else: a GitHub App, and the
+// local forge.
+func TestShippedAlternatives(t *testing.T) {
+	data, err := os.ReadFile("../../agent.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := func(text string, keys ...string) string {
+		var b strings.Builder
+		for line := range strings.Lines(text) {
+			if key, _, ok := strings.Cut(strings.TrimSpace(line), ":"); !ok || !slices.Contains(keys, key) {
+				b.WriteString(line)
+			}
+		}
+		return b.String()
+	}
+	_, forge, _ := strings.Cut(uncommented(uncommented(string(data))), "\nforge:\n")
+	forge, _, _ = strings.Cut(forge, "\n\n")
+	c := parse(t, least+"forge:\n"+without(forge+"\n", "token", "directory"))
+	if a := c.Forge.Auth; a.AppID == 0 || a.InstallationID == 0 || a.PrivateKey == "" || c.Forge.BaseURL == "" {
+		t.Errorf("the app: %+v", c.Forge)
+	}
+	local := without(forge+"\n", "repository", "base_url", "auth", "token", "app_id", "installation_id", "private_key")
+	c = parse(t, least+"forge:\n"+strings.Replace(local, "kind: github ", "kind: local ", 1))
+	if c.Forge.Kind != "local" || c.Forge.Directory == "" {
+		t.Errorf("the local forge: %+v", c.Forge)
+	}
+}
+
+// uncommented takes the first comment sign off every optional line of agent.yaml below its introduction.
+func uncommented(data string) string {
+	_, body, _ := strings.Cut("\n"+data, "\nversion:")
+	var b strings.Builder
+	b.WriteString("version:")
+	for line := range strings.Lines(body) {
+		trimmed := strings.TrimLeft(line, " ")
+		if rest, ok := strings.CutPrefix(trimmed, "# "); ok && looksLikeYAML(strings.TrimPrefix(strings.TrimSpace(rest), "# ")) {
+			line = line[:len(line)-len(trimmed)] + rest
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // looksLikeYAML tells a key or entry from prose.

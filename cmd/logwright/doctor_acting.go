@@ -199,7 +199,7 @@ func forgeFinding(cfg *config.Config) finding {
 		for _, d := range []string{"objects", "refs"} {
 			if err := accessWrite(filepath.Join(dir, d)); err != nil {
 				return finding{name, statusFailed, fmt.Sprintf("branches can't be written to %s: %s: %v", dir, d, err),
-					"name a bare repository at forge.repository that the user the daemon runs as may write to: git init --bare"}
+					"name a bare repository (git init --bare) at forge.repository that the daemon may write to; its systemd unit needs ReadWritePaths= for it, unless it is below the state directory"}
 			}
 		}
 	}

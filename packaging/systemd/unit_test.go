@@ -70,7 +70,7 @@ func TestUnitLeavesRoomForTheSandbox(t *testing.T) {
 	}
 	for key, words := range map[string]string{
 		"RestrictNamespaces":      "user mnt pid net ipc uts cgroup",
-		"SystemCallFilter":        "mount umount2 pivot_root capset",
+		"SystemCallFilter":        "mount umount2 pivot_root sethostname capset",
 		"RestrictAddressFamilies": "AF_NETLINK",
 		"Delegate":                "memory pids",
 		"OOMPolicy":               "continue",
