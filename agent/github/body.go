@@ -147,7 +147,7 @@ func (d *description) cause() {
 			d.say("%s more.\n\n", count(int64(len(a.Evidence)-i), "line", "lines"))
 			break
 		}
-		d.say("%s", d.name(e.Source))
+		d.say("In %s", d.name(e.Source)) // a span of many backticks may not begin a line: that could be read as a fence
 		if e.Line > 0 {
 			d.say(", line %d", e.Line)
 		}

@@ -133,13 +133,17 @@ func (s *site) proposal(t testing.TB, n, episode int) incident.Proposal {
 
 func (s *site) proposalOf(t testing.TB, n, episode int, message string, files map[string]string) incident.Proposal {
 	t.Helper()
-	const cluster = "lw-abcdefghij23"
-	id := fmt.Sprintf("%s.%d", cluster, episode)
 	var names []string
 	for f := range files {
 		names = append(names, f)
 	}
 	slices.Sort(names)
+	return s.described(n, episode, s.commit(t, message, files), s.store.Dir(), names)
+}
+
+func (s *site) described(n, episode int, commit, store string, names []string) incident.Proposal {
+	const cluster = "lw-abcdefghij23"
+	id := fmt.Sprintf("%s.%d", cluster, episode)
 	return incident.Proposal{
 		ID: fmt.Sprintf("p-01JC3W9T6ZK5X9M2Q8R4V7B1%02d", n), Incident: id, Cluster: cluster, Service: "api", Kind: incident.KindPullRequest,
 		At: at, Title: "Mend the KeyError in total (src/app.py)", Why: "the order has no sum",
@@ -154,7 +158,7 @@ func (s *site) proposalOf(t testing.TB, n, episode int, message string, files ma
 			NextSteps: []string{"See who sends orders without a sum."},
 		},
 		Change: &incident.Change{
-			Store: s.store.Dir(), Repository: s.bare, Base: "main", BaseCommit: s.base, Commit: s.commit(t, message, files),
+			Store: store, Repository: s.bare, Base: "main", BaseCommit: s.base, Commit: commit,
 			Branch: "logwright/" + id, Diff: "-", Files: names, Tests: []string{"tests/test_app.py"}, Added: 6, Removed: 1,
 			Verified: true, Reproduced: true, Rounds: 1, Explanation: "A missing sum counts as 0.",
 			Checks: []incident.Check{

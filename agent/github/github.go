@@ -188,7 +188,12 @@ func (f *Forge) execute(ctx context.Context, g policy.Grant, p *incident.Proposa
 	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*attemptTimeout)
 	defer cancel()
 	w, lookErr := f.host.look(asked, p)
-	if lookErr != nil {
+	var no refusal
+	switch {
+	case lookErr == nil:
+	case errors.As(err, &no):
+		return incident.ResultFailed, text, nil
+	default:
 		return incident.ResultUnknown, text + "; and it can't be seen what came of it: " + lookErr.Error(), nil
 	}
 	if r, found, ref := settled(p, w); r == incident.ResultDone {

@@ -324,7 +324,8 @@ func (h *hub) branch(ctx context.Context, to home, name, sha string) error {
 	case lookErr == nil:
 		return fmt.Errorf("there is a branch %s with another commit (%s)", name, short(ref.GetObject().GetSHA()))
 	}
-	return explain("the branch "+name, err)
+	// Of several requests the last may have been refused because an earlier one was done.
+	return errors.New(explain("the branch "+name, err).Error())
 }
 
 // pull opens the draft. Where it is not known whether that was done, it looks before it tries again.
@@ -348,7 +349,10 @@ func (h *hub) pull(ctx context.Context, to home, d *draft) (*github.PullRequest,
 			}
 		}
 		if s := status(err); lookErr != nil || s != 0 && s < 500 || wait > 16*time.Second {
-			return nil, explain("the pull request", err)
+			if err = explain("the pull request", err); wait > time.Second {
+				err = errors.New(err.Error()) // the last one may have been refused because an earlier one was done
+			}
+			return nil, err
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return nil, err

@@ -151,7 +151,10 @@ func status(err error) int {
 	return 0
 }
 
-// explain says what GitHub refused, and what to do. No error of the client's own is shown as it is: it quotes URLs.
+// refusal is an answer that says no: what was asked for was not done.
+type refusal struct{ error }
+
+// explain says what GitHub refused, and what to do; it is a refusal where GitHub answered. No error of the client's own is shown as it is: it quotes URLs.
 func explain(what string, err error) error {
 	if err == nil {
 		return nil
@@ -161,7 +164,7 @@ func explain(what string, err error) error {
 	var address *url.Error
 	switch {
 	case errors.As(err, &limit):
-		return fmt.Errorf("%s: GitHub's hourly limit is used up until %s", what, limit.Rate.Reset.UTC().Format(time.RFC3339))
+		return refusal{fmt.Errorf("%s: GitHub's hourly limit is used up until %s", what, limit.Rate.Reset.UTC().Format(time.RFC3339))}
 	case errors.As(err, &refused) && refused.Response != nil:
 		text := refused.Message
 		for _, e := range refused.Errors {
@@ -178,9 +181,13 @@ func explain(what string, err error) error {
 		case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			hint = " (the repository was renamed: set forge.repository to its new name)"
 		}
-		return fmt.Errorf("%s: GitHub says %d: %s%s", what, refused.Response.StatusCode, incident.CutText(incident.PrintableLine(text), 300), hint)
+		err = fmt.Errorf("%s: GitHub says %d: %s%s", what, refused.Response.StatusCode, incident.CutText(incident.PrintableLine(text), 300), hint)
+		if refused.Response.StatusCode >= http.StatusInternalServerError {
+			return err
+		}
+		return refusal{err}
 	case status(err) != 0:
-		return fmt.Errorf("%s: GitHub limits how often it is asked; try again later", what)
+		return refusal{fmt.Errorf("%s: GitHub limits how often it is asked; try again later", what)}
 	case errors.As(err, &address):
 		return fmt.Errorf("%s: GitHub does not answer: %w", what, address.Err)
 	}

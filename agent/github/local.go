@@ -254,7 +254,10 @@ func (l *local) open(ctx context.Context, d *draft, w world) (incident.ForgeRef,
 	if w.branch == "" {
 		l.fault("before branch")
 		if err := d.store.Push(ctx, d.commit, repository, d.branch, ""); err != nil {
-			return incident.ForgeRef{}, "", err
+			// Somebody may have pushed the same commit meanwhile.
+			if at, refErr := git.Ref(repository, d.branch); refErr != nil || at != d.commit {
+				return incident.ForgeRef{}, "", err
+			}
 		}
 		l.fault("after branch")
 	}

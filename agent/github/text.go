@@ -28,18 +28,23 @@ var (
 	noCI      = regexp.MustCompile(`(?i)no_ci|skip-checks`)
 	command   = regexp.MustCompile(`(?m)^([ \t]*)([/!])`)
 	trailer   = regexp.MustCompile(`(?mi)^([ \t]*(?:co-authored|signed-off|reviewed|acked))-by`)
-	host1     = regexp.MustCompile(`(?i)\bwww\.`)
+	wwwHost   = regexp.MustCompile(`(?i)\bwww\.`)
 )
 
 // defuse breaks what acts wherever it stands, Markdown or not.
 func defuse(s string) string {
+	s = command.ReplaceAllString(s, "$1"+joiner+"$2")
+	s = trailer.ReplaceAllString(s, "$1"+joiner+"-by")
+	return defuseWithin(s)
+}
+
+// defuseWithin is for what stands within a line, where a path that begins with a slash is no command.
+func defuseWithin(s string) string {
 	s = mention.ReplaceAllString(s, "@"+joiner+"$1")
 	s = reference.ReplaceAllString(s, "$1"+joiner+"$2")
 	s = skipCI.ReplaceAllString(s, "["+joiner+"$1")
 	s = noCI.ReplaceAllStringFunc(s, func(m string) string { return m[:2] + joiner + m[2:] })
-	s = command.ReplaceAllString(s, "$1"+joiner+"$2")
-	s = trailer.ReplaceAllString(s, "$1"+joiner+"-by")
-	s = host1.ReplaceAllStringFunc(s, func(m string) string { return m[:3] + joiner + "." })
+	s = wwwHost.ReplaceAllStringFunc(s, func(m string) string { return m[:3] + joiner + "." })
 	s = strings.ReplaceAll(s, "://", ":"+joiner+"//")
 	return strings.ReplaceAll(s, "<!--", "<"+joiner+"!--")
 }
@@ -88,7 +93,7 @@ func cutBytes(s string, n int) string {
 
 // code is an inline span of strangers' text.
 func (w *writer) code(s string, n int) string {
-	s = defuse(incident.PrintableLine(w.clean(s, n)))
+	s = defuseWithin(incident.PrintableLine(w.clean(s, n)))
 	if strings.TrimSpace(s) == "" {
 		return "(nothing)"
 	}

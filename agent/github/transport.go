@@ -39,7 +39,7 @@ func newTransport(base http.RoundTripper) http.RoundTripper {
 	policy := func(again func(*http.Response, error) bool) failsafe.Policy[*http.Response] {
 		return retrypolicy.NewBuilder[*http.Response]().
 			HandleIf(again).WithMaxRetries(maxRetries).ReturnLastFailure().
-			WithBackoff(time.Second, 16*time.Second).WithJitterFactor(0.2).
+			WithBackoff(time.Second, 16*time.Second). // no jitter: it would take from a Retry-After too
 			WithDelayFunc(func(e failsafe.ExecutionAttempt[*http.Response]) time.Duration {
 				if r := e.LastResult(); r != nil {
 					if d, ok := limited(r); ok {
