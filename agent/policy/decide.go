@@ -25,8 +25,9 @@ type History struct {
 
 // Verdict is what the gate says of a proposal. The zero Verdict is a no.
 type Verdict struct {
-	decision incident.Decision
-	grant    Grant
+	decision  incident.Decision
+	grant     Grant
+	temporary bool
 }
 
 // Decision is the verdict to keep and to show.
@@ -51,7 +52,7 @@ func (p *Policy) Decide(now time.Time, pr incident.Proposal, h History) Verdict 
 	}
 	c := p.consider(now, pr, h)
 	c.decide()
-	v := Verdict{decision: incident.Decision{
+	v := Verdict{temporary: c.temporary, decision: incident.Decision{
 		Outcome: c.outcome, Rule: c.rule.Name, Reasons: c.reasons, Simulated: p.simulates(c.rule), At: now.UTC(), Inputs: c.inputs,
 	}}
 	if c.outcome == incident.DecisionAllow && !v.decision.Simulated {
@@ -75,11 +76,12 @@ type consideration struct {
 	variables map[string]any
 	env       map[string]any // the variables, for conditions
 
-	outcome string
-	rule    Rule // the zero Rule where none matched
-	by      string
-	reasons []string
-	inputs  map[string]any
+	outcome   string
+	temporary bool // the no is one for now
+	rule      Rule // the zero Rule where none matched
+	by        string
+	reasons   []string
+	inputs    map[string]any
 }
 
 func (p *Policy) consider(now time.Time, pr incident.Proposal, h History) *consideration {
@@ -135,6 +137,7 @@ func (c *consideration) never() string {
 	case c.pr.Kind == incident.KindAdvice:
 		return "an advice is for people to read, and never done"
 	case c.h.Stopped != "":
+		c.temporary = true
 		return "everything is stopped: " + short(c.h.Stopped)
 	case a != nil && !a.Approved && (a.Proposal == c.pr.ID || a.Digest == c.pr.Digest()):
 		return fmt.Sprintf("%s rejected it at %s", person(a.Who), stamp(a.At))
@@ -171,6 +174,7 @@ func (c *consideration) byRule(r rule) {
 		c.deny("%s", w)
 	}
 	if c.outcome == incident.DecisionDeny {
+		c.temporary = c.pr.Kind != incident.KindPullRequest || c.p.open > 0
 		would := "allow it"
 		if r.Then == incident.DecisionAsk {
 			would = "ask a person"

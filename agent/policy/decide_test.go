@@ -100,6 +100,7 @@ func TestDecide(t *testing.T) {
 
 		{name: "advice", c: allow, pr: edit(pull, func(p *incident.Proposal) { p.Kind = incident.KindAdvice }), want: "deny"},
 		{name: "stopped", c: allow, pr: rem, h: History{Stopped: "stop-all by ana: \x1b[31mmaintenance\nnow"}, want: "deny"},
+		{name: "advice while stopped", c: allow, pr: edit(pull, func(p *incident.Proposal) { p.Kind = incident.KindAdvice }), h: History{Stopped: "by ana"}, want: "deny"},
 		{name: "stopped although approved", c: ask, pr: rem, h: History{Stopped: "/run/logwright/stop is there", Approval: approve(rem)}, want: "deny"},
 		{name: "begun already", c: allow, pr: rem, h: History{Actions: []incident.Action{action(rem, "r", noon, "")}}, want: "deny"},
 		{name: "begun already and skipped", c: allow, pr: rem, h: History{Actions: []incident.Action{action(rem, "r", noon, incident.ResultSkipped)}}, want: "deny"},
@@ -179,6 +180,9 @@ func TestDecide(t *testing.T) {
 		}
 		if !d.At.Equal(s.now) || len(d.Reasons) == 0 {
 			t.Errorf("%s: %+v", s.name, d)
+		}
+		if v.Temporary() {
+			got += ", for now"
 		}
 		fmt.Fprintf(&b, "%s\n  %s by %q\n", s.name, got, d.Rule)
 		for _, r := range d.Reasons {

@@ -32,7 +32,7 @@ func (p *Policy) DecideUndo(now time.Time, pr incident.Proposal, a incident.Acti
 	inputs["digest"], inputs["action"] = pr.Digest(), a
 	if why := refuseUndo(now, &pr, &a, stopped, r); why != "" {
 		d.Reasons = []string{why}
-		return Verdict{decision: d}
+		return Verdict{decision: d, temporary: stopped != ""}
 	}
 	d.Outcome = incident.DecisionAllow
 	d.Reasons = []string{fmt.Sprintf("%s may be undone until %s", a.ID, stamp(a.Until))}
