@@ -433,7 +433,7 @@ func TestRefusedEdits(t *testing.T) {
 		"no such file":    blockText("none.py", "x", "y"),
 		"exists":          blockText("app.py", "", "x"),
 		"nothing changes": blockText("app.py", "    return 1", "    return 1"),
-		"too many lines":  blockText("big.py", "", strings.Repeat("x\n", cfg.MaxLines)),
+		"too many lines":  blockText("big.py", "", strings.Repeat("x\n", cfg.MaxLines+1)),
 		"skipped test":    blockText("tests/test_x.py", "", "import pytest\n@pytest.mark.skip\ndef test(): pass"),
 		"Go's skip":       blockText("x_test.go", "", "func TestX(t *testing.T) { t.Skip() }"),
 		"build tag":       blockText("x_test.go", "", "//go:build never\npackage x"),
