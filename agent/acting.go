@@ -149,6 +149,9 @@ func (a *acting) decide(ctx context.Context, p *incident.Proposal) error {
 		a.crew.release(p.Service)
 		return err
 	}
+	// The rate is taken before it is done: afterwards there may be none any more. And outside of the transaction: the ingest,
+	// which knows it, waits for the store while it holds its own lock.
+	rate := a.expected(p.Cluster, watched(p))
 	started := false
 	defer func() {
 		if !started {
@@ -190,7 +193,7 @@ func (a *acting) decide(ctx context.Context, p *incident.Proposal) error {
 		// Who was asked is waited for, even where the rules have changed meanwhile and would ask nobody.
 		if grant, granted = v.Grant(); granted && rec.State != incident.ProposalWaiting {
 			told = true
-			return a.begin(tx, rec, v, grant)
+			return a.begin(tx, rec, v, grant, rate)
 		}
 		granted = false
 		told, err = a.hold(tx, rec, v)
@@ -231,7 +234,7 @@ func (a *acting) expire(tx *store.Tx, rec *store.ProposalRecord, why string) err
 }
 
 // begin writes the intent.
-func (a *acting) begin(tx *store.Tx, rec *store.ProposalRecord, v policy.Verdict, g policy.Grant) error {
+func (a *acting) begin(tx *store.Tx, rec *store.ProposalRecord, v policy.Verdict, g policy.Grant, rate float64) error {
 	p := &rec.Proposal
 	if err := tx.SetDecision(p.ID, v.Decision(), rec.State); err != nil {
 		return err
@@ -242,14 +245,7 @@ func (a *acting) begin(tx *store.Tx, rec *store.ProposalRecord, v policy.Verdict
 	}); err != nil {
 		return err
 	}
-	// The rate is taken now: afterwards there may be none any more.
-	pending := incident.Verification{Result: incident.VerifyPending, Reasons: []string{"not looked at yet"}}
-	switch {
-	case p.Remedy != nil:
-		pending.Expected = a.expected(p.Cluster, p.Remedy.Silence)
-	default:
-		pending.Expected = a.expected(p.Cluster, time.Hour) // turned into a window when it is merged
-	}
+	pending := incident.Verification{Result: incident.VerifyPending, Reasons: []string{"not looked at yet"}, Expected: rate}
 	if err := tx.SetVerification(g.Action(), pending); err != nil {
 		return err
 	}
@@ -257,6 +253,15 @@ func (a *acting) begin(tx *store.Tx, rec *store.ProposalRecord, v policy.Verdict
 		return err
 	}
 	return a.tell(tx, incident.EventActing, p.ID, "")
+}
+
+// watched is the window that the expected events are counted for: a remediation's own, an hour for a patch, of which a window
+// is made when it is merged.
+func watched(p *incident.Proposal) time.Duration {
+	if p.Remedy != nil {
+		return p.Remedy.Silence
+	}
+	return time.Hour
 }
 
 // hold keeps a decision that lets nothing happen now. It says whether there is something to tell.

@@ -89,13 +89,17 @@ func New(cfg Config, o Options) (Model, error) {
 	var pairs []string
 	for _, e := range cfg.endpoints() {
 		d.endpoints = append(d.endpoints, newEndpoint(e))
-		if e.APIKey != "" {
+		// Servers that want no key are given "none" or "EMPTY", and those are words of every other prompt.
+		if len(e.APIKey) >= leastKey {
 			pairs = append(pairs, e.APIKey, "[model key]")
 		}
 	}
 	d.keys = strings.NewReplacer(pairs...)
 	return d, nil
 }
+
+// leastKey is how long a key has to be to be one: shorter ones are placeholders for servers that want none.
+const leastKey = 8
 
 // network is the transport for real servers.
 func network() http.RoundTripper {

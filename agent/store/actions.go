@@ -227,8 +227,8 @@ func (tx *Tx) whyNot(id, reason string, err error) error {
 	return fmt.Errorf("action %s: %s", id, reason)
 }
 
-// SetVerification keeps what the log said after an action that was done. It is audited where the result is another than
-// before.
+// SetVerification keeps what the log said after an action that was done; before its outcome is known, only what is to be
+// watched (pending). It is audited where the result is another than before.
 func (tx *Tx) SetVerification(id string, v incident.Verification) error {
 	switch v.Result {
 	case incident.VerifyPending, incident.VerifyVerified, incident.VerifyInconclusive, incident.VerifyFailed:
@@ -243,7 +243,8 @@ func (tx *Tx) SetVerification(id string, v incident.Verification) error {
 	if _, err := one(tx, "SELECT verified FROM actions WHERE id = ?", []any{id}, &before); err != nil {
 		return err
 	}
-	n, err := tx.exec("UPDATE actions SET verified = ?, verification = ? WHERE id = ? AND result = 'done'", v.Result, string(body), id)
+	n, err := tx.exec(`UPDATE actions SET verified = ?1, verification = ?2 WHERE id = ?3
+		AND (result = 'done' OR result IS NULL AND ?1 = 'pending')`, v.Result, string(body), id)
 	if err != nil {
 		return err
 	}
