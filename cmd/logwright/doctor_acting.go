@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/logwright/logwright/agent/config"
@@ -154,14 +155,14 @@ func sandboxFinding(cfg *config.Config) finding {
 	if err != nil {
 		return finding{name, statusFailed, err.Error(), ""}
 	}
-	_, err = sandbox.New(cfg.Sandbox, sandbox.Options{Redact: r.Text})
+	sb, err := sandbox.New(cfg.Sandbox, sandbox.Options{Redact: r.Text})
 	if none, ok := errors.AsType[*sandbox.UnavailableError](err); ok {
 		return finding{name, statusFailed, none.Why + ": patches can't be proven, and are given as advice only", none.Fix}
 	}
 	if err != nil {
 		return finding{name, statusFailed, err.Error(), ""}
 	}
-	return finding{name, statusOK, cfg.Sandbox.Engine + ": a command that does nothing ran", ""}
+	return finding{name, statusOK, strings.Join(append([]string{cfg.Sandbox.Engine + ": a command that does nothing ran"}, sb.Bounds()...), "; "), ""}
 }
 
 // forgeFinding looks at what is on this host. It makes no request.
