@@ -199,10 +199,10 @@ func stage(s string) string {
 func (d *description) commands() {
 	c := d.p.Change
 	d.say("## What was run\n\n")
-	switch p := provenBy(c); {
-	case p == provenFix:
+	switch provenBy(c) {
+	case provenFix:
 		d.say("**A test of this change fails without the fix and passes with it.** All of the operator's commands pass with the change.\n\n")
-	case p == provenPasses:
+	case provenPasses:
 		d.say("The operator's commands pass with the change. **No test was seen to fail without it**, so nothing here proves that it mends the fault.\n\n")
 	default:
 		d.say("**The change is not verified:** no run of the operator's commands shows that it works.\n\n")

@@ -305,8 +305,8 @@ func places() map[string]func(testing.TB) *place {
 }
 
 func each(t *testing.T, do func(t *testing.T, p *place)) {
-	for name, make := range places() {
-		t.Run(name, func(t *testing.T) { do(t, make(t)) })
+	for name, newPlace := range places() {
+		t.Run(name, func(t *testing.T) { do(t, newPlace(t)) })
 	}
 }
 

@@ -126,6 +126,48 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// TestGrantEndsWhileLooking: what is to be read may take long, and then it is too late to write.
+func TestGrantEndsWhileLooking(t *testing.T) {
+	each(t, func(t *testing.T, p *place) {
+		f := p.forge(t, nil)
+		asked := 0
+		f.now = func() time.Time {
+			if asked++; asked > 2 { // at the beginning, and for StartedAt
+				return at.Add(policy.GrantFor + time.Second)
+			}
+			return at
+		}
+		if out := execute(t, f, p.proposal(t, 1, 1)); out.Result != incident.ResultFailed || !strings.Contains(out.Detail, "has to be decided again") {
+			t.Errorf("%+v", out)
+		}
+		p.untouched(t)
+	})
+}
+
+// TestLinkIsRefused: a change is of files only, whatever made it.
+func TestLinkIsRefused(t *testing.T) {
+	each(t, func(t *testing.T, p *place) {
+		pr := p.proposal(t, 1, 1)
+		blob, err := p.store.WriteBlob(t.Context(), []byte("/etc/shadow"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		index := filepath.Join(t.TempDir(), "index")
+		git := func(args ...string) string {
+			return runGit(t, p.dir, append([]string{"-c", "safe.directory=*", "--git-dir=" + p.store.Dir()}, args...)...)
+		}
+		t.Setenv("GIT_INDEX_FILE", index)
+		git("read-tree", p.base)
+		git("update-index", "--add", "--cacheinfo", "120000,"+blob+",src/link")
+		pr.Change.Commit = git("commit-tree", git("write-tree"), "-p", p.base, "-m", "Mend it")
+		os.Unsetenv("GIT_INDEX_FILE")
+		if out := execute(t, p.forge(t, nil), pr); out.Result != incident.ResultFailed || !strings.Contains(out.Detail, "link") {
+			t.Errorf("%+v", out)
+		}
+		p.untouched(t)
+	})
+}
+
 // untouched: nothing of ours was written.
 func (p *place) untouched(t testing.TB) {
 	t.Helper()
@@ -283,12 +325,12 @@ func TestComment(t *testing.T) {
 
 // TestCrash kills a process at each point, looks, and lets another one go on.
 func TestCrash(t *testing.T) {
-	for name, make := range places() {
+	for name, newPlace := range places() {
 		t.Run(name, func(t *testing.T) {
-			points := make(t).points
+			points := newPlace(t).points
 			for i, point := range points {
 				t.Run(point, func(t *testing.T) {
-					p := make(t)
+					p := newPlace(t)
 					pr := p.proposal(t, 1, 1)
 					dieAt(t, p, pr, point)
 					f := p.forge(t, nil)

@@ -32,6 +32,7 @@ const (
 // which the caller says with repeatable; the others look first.
 type transport struct{ repeat, once http.RoundTripper }
 
+//nolint:bodyclose // what whole gives has its body in memory; nothing is left open
 func newTransport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -95,7 +96,7 @@ func limited(r *http.Response) (time.Duration, bool) {
 	}
 	if s := strings.TrimSpace(r.Header.Get("Retry-After")); s != "" {
 		if n, err := strconv.Atoi(s); err == nil && n >= 0 {
-			return min(time.Duration(n)*time.Second, maxWait+time.Second), true
+			return time.Duration(min(n, int(maxWait/time.Second)+1)) * time.Second, true
 		}
 		return unsaidWait, true
 	}
