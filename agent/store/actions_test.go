@@ -84,9 +84,15 @@ func TestActionLife(t *testing.T) {
 		t.Error(err)
 	}
 	fails(t, s, "an undo before the outcome", func(tx *Tx) error { return tx.BeginUndo(a.ID) })
-	fails(t, s, "a verification before the outcome", func(tx *Tx) error {
-		return tx.SetVerification(a.ID, incident.Verification{Result: incident.VerifyPending})
-	})
+	for _, r := range []string{incident.VerifyVerified, incident.VerifyInconclusive, incident.VerifyFailed} {
+		fails(t, s, "a verification before the outcome", func(tx *Tx) error {
+			return tx.SetVerification(a.ID, incident.Verification{Result: r})
+		})
+	}
+	// What will be watched for is known before.
+	a.Verification = &incident.Verification{Result: incident.VerifyPending, Expected: 4}
+	update(t, s, func(tx *Tx) error { return tx.SetVerification(a.ID, *a.Verification) })
+	check(incident.ProposalActing, true, false)
 	fails(t, s, "an outcome of no kind", func(tx *Tx) error { return tx.EndAction(a.ID, incident.Outcome{}) })
 	fails(t, s, "an outcome of an undo that was not begun", func(tx *Tx) error { return tx.EndUndo(a.ID, incident.Outcome{Result: incident.ResultDone}) })
 
@@ -103,14 +109,10 @@ func TestActionLife(t *testing.T) {
 	fails(t, s, "a verification of no kind", func(tx *Tx) error { return tx.SetVerification(a.ID, incident.Verification{}) })
 	fails(t, s, "the close of what is no pull request", func(tx *Tx) error { return tx.ClosePullRequest(a.ID, t0, true) })
 
-	tick()
-	v := incident.Verification{Result: incident.VerifyPending, From: t0, To: t0.Add(time.Hour), Expected: 4}
-	update(t, s, func(tx *Tx) error { return tx.SetVerification(a.ID, v) })
-	a.Verification = &v
-	check(incident.ProposalActing, false, true)
-	v.Seen = 1
+	v := incident.Verification{Result: incident.VerifyPending, From: t0, To: t0.Add(time.Hour), Expected: 4, Seen: 1}
 	h, _ := s.AuditHead(ctx)
 	update(t, s, func(tx *Tx) error { return tx.SetVerification(a.ID, v) })
+	a.Verification = &v
 	check(incident.ProposalActing, false, true)
 	if h2, _ := s.AuditHead(ctx); h2 != h {
 		t.Error("the same result is audited twice")
