@@ -201,10 +201,14 @@ func TestReconcileTakesNoOtherProcess(t *testing.T) {
 	if !ok {
 		t.Fatal("no /proc")
 	}
-	for name, change := range map[string]func(*runFile){
-		"another start": func(f *runFile) { f.Start-- },
-		"another boot":  func(f *runFile) { f.Boot = "another" },
+	for _, tc := range []struct {
+		name, says string
+		change     func(*runFile)
+	}{
+		{"another start", "was started (process", func(f *runFile) { f.Start-- }},
+		{"another boot", "the host was started anew since", func(f *runFile) { f.Boot = "another" }},
 	} {
+		name := tc.name
 		r := runner(t)
 		pr := bound(sh("exit 0"))
 		f := runFile{
@@ -214,12 +218,12 @@ func TestReconcileTakesNoOtherProcess(t *testing.T) {
 		if !f.lives() {
 			t.Fatal("the process is not recognised")
 		}
-		change(&f)
+		tc.change(&f)
 		if err := r.create(f); err != nil {
 			t.Fatal(err)
 		}
 		out, known := r.Reconcile(t.Context(), incident.Action{ID: pr.ActionID()}, pr)
-		if known || out.Result != incident.ResultUnknown {
+		if known || out.Result != incident.ResultUnknown || !strings.Contains(out.Detail, tc.says) {
 			t.Errorf("%s: %+v", name, out)
 		}
 		if gone(now.pid) {

@@ -154,10 +154,6 @@ func (r *Runner) Execute(ctx context.Context, g policy.Grant) (incident.Outcome,
 		if yes, o, err := r.precheck(ctx, out, spec{argv: remedy.Check, timeout: remedy.Timeout, marker: marker + ".check"}); !yes {
 			return o, err
 		}
-		// A check takes its time. What was true before it may not be true any more.
-		if err := r.may(ctx, g); err != nil {
-			return r.skipped(out, err)
-		}
 	}
 	return r.once(ctx, g, out, spec{argv: argv, timeout: remedy.Timeout, marker: marker})
 }
@@ -183,6 +179,7 @@ func (r *Runner) once(ctx context.Context, g policy.Grant, out incident.Outcome,
 		}
 		return o
 	}
+	// A check takes its time, and so may the disk. What was true before may not be true any more.
 	if err := r.may(ctx, g); err != nil {
 		out, err = r.skipped(out, err)
 		return end(out), err

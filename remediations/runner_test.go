@@ -203,6 +203,19 @@ func TestExecuteOnce(t *testing.T) {
 	}
 }
 
+// What was begun before is not even checked again.
+func TestBegunBeforeIsNotChecked(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "checks")
+	pr := bound(sh("exit 0"), func(m *incident.Remedy) { m.Check = sh("echo x >> $1", file) })
+	r := runner(t)
+	for range 2 {
+		_, _ = r.Execute(t.Context(), granted(t, pr))
+	}
+	if b, _ := os.ReadFile(file); string(b) != "x\n" {
+		t.Errorf("%q", b)
+	}
+}
+
 // What the daemon has is not the command's: secrets in its environment, its descriptors, its umask, its terminal.
 func TestCommandSeesNothingOfTheDaemon(t *testing.T) {
 	const inherited = 57 // as if handed over when the daemon was started: not close-on-exec

@@ -49,6 +49,8 @@ func TestGrandchildrenEnd(t *testing.T) {
 	for name, script := range map[string]string{
 		"in the group":            `"$@" & wait`,
 		"in a session of its own": `setsid "$@" & wait`,
+		"without the marker":      `env -u LOGWRIGHT_ACTION setsid "$@" & wait`,
+		"orphaned in the session": `(env -u LOGWRIGHT_ACTION "$@" &) ; sleep 60`,
 		"orphaned":                `(setsid "$@" &) ; sleep 60`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,6 +169,19 @@ func TestCapture(t *testing.T) {
 				if len(got) > shownAll+100 {
 					t.Fatalf("%d bytes", len(got))
 				}
+			}
+		}
+	}
+	// Where redaction leaves little, what was cut is near what is shown.
+	pad := "<" + strings.Repeat("p", 998) + ">"
+	short := func(s string) string { return redact(strings.ReplaceAll(s, pad, ".")) }
+	pads := strings.Repeat(pad, 300)
+	for shift := -7; shift <= 0; shift++ {
+		c := &capture{}
+		fmt.Fprint(c, pads[:rawHead+shift], "hunter2", pads, " hunter2 "+pads[len(pads)-rawTail-shift:])
+		for _, half := range []string{"hunt", "ter2"} {
+			if got := c.text(short); strings.Contains(got, half) {
+				t.Errorf("%q is left on the border, with the secret at %d", half, shift)
 			}
 		}
 	}
