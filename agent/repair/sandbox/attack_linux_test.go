@@ -102,7 +102,7 @@ var attacks = map[string]func(args []string) error{
 		}
 		return fmt.Errorf("%d bytes: %w", total, last)
 	},
-	// files-that-are-empty N
+	// something that is no tmpfs and no device, and mounted to be written
 	"writable": func([]string) error {
 		b, err := os.ReadFile("/proc/self/mountinfo")
 		if err != nil {
@@ -121,7 +121,7 @@ var attacks = map[string]func(args []string) error{
 	},
 	// outlive MARKER: leaves a process of a session of its own behind, whose parent is dead
 	"outlive": func(args []string) error {
-		return exec.Command("sh", "-c", `setsid sh -c 'exec sleep 3600 >/dev/null 2>&1 </dev/null' `+args[0]+` >/dev/null 2>&1 & exec setsid sh -c 'trap "" TERM HUP; while :; do sleep 60; done' `+args[0]+` >/dev/null 2>&1 &`).Run()
+		return exec.Command("sh", "-c", `for i in 1 2; do setsid sh -c 'trap "" TERM HUP; exec tail -f /dev/null "$0"' "$0" >/dev/null 2>&1 </dev/null & done`, args[0]).Run()
 	},
 	// print BYTES
 	"print": func(args []string) error {

@@ -85,7 +85,9 @@ func newSandbox(ctx context.Context, c Config, o Options, without guards) (*Sand
 		return nil, &UnavailableError{Why: "bubblewrap is older than 0.5, or does not run", Fix: "install a newer one (Debian 12 has 0.8)"}
 	}
 	s.disableUserns = bytes.Contains(help, []byte("--disable-userns "))
-	s.groups = findGroups(s.o.Logger)
+	if s.without.on(guardMemory) {
+		s.groups = findGroups(s.o.Logger)
+	}
 	return s, s.try(ctx)
 }
 
@@ -132,8 +134,10 @@ type run struct {
 	init int           // pidfd of the first process of the namespace, or -1
 	pid  int           // its id, as the host has it
 
+	begun atomic.Bool // everything up to here was ours
+
 	mu     sync.Mutex
-	reason string // why we killed it
+	reason string // why it was killed
 	peak   usage
 }
 
@@ -303,12 +307,12 @@ func (r *run) attend(p *pipes) (exit int, ready bool, err error) {
 	var (
 		reading, writing sync.WaitGroup
 		tooLarge         error
-		begun            atomic.Bool
 	)
 	reading.Go(func() { _, _ = io.Copy(&r.out, p.out[0]) })
 	reading.Go(func() {
-		b, _ := io.ReadAll(io.LimitReader(p.status[0], 16))
-		begun.Store(string(b) == "go\n")
+		b := make([]byte, 3)
+		_, err := io.ReadFull(p.status[0], b)
+		r.begun.Store(err == nil && string(b) == "go\n")
 	})
 	writing.Go(func() {
 		tooLarge = archive(p.in[1], r.j.Layers, r.s.disk(r.j), !r.s.without.on(guardGit))
@@ -323,10 +327,13 @@ func (r *run) attend(p *pipes) (exit int, ready bool, err error) {
 		defer unix.Close(r.init)
 		if g, err = r.s.groups.make(r.pid, r.s.memory(r.j)+r.s.disk(r.j), r.s.c.Processes); err != nil {
 			err = fmt.Errorf("control group: %w", err)
-			r.kill("")
 		}
 	}
 	close(r.held)
+	if r.init < 0 || err != nil {
+		// Nothing was let go on yet. Where bubblewrap failed by itself, this finds it dead.
+		_ = r.cmd.Process.Kill()
+	}
 	stop := make(chan struct{})
 	var watching sync.WaitGroup
 	if r.init >= 0 && err == nil {
@@ -359,7 +366,7 @@ func (r *run) attend(p *pipes) (exit int, ready bool, err error) {
 	case waitErr != nil && !errors.Is(waitErr, context.DeadlineExceeded) && !errors.Is(waitErr, context.Canceled):
 		return 0, false, waitErr
 	}
-	return exit, begun.Load(), nil
+	return exit, r.begun.Load(), nil
 }
 
 // hold opens the first process of the namespace, which can't end before it was let go on: nothing else has its id.

@@ -46,8 +46,12 @@ func (r *run) watch(stop <-chan struct{}) {
 		case <-timer.C:
 		}
 		begin := time.Now()
-		u, ok := r.look(limit)
-		if ok {
+		// Until then the process may still have the host's root, and the sum would be the host's.
+		if !r.begun.Load() {
+			timer.Reset(watchEvery)
+			continue
+		}
+		if u, ok := r.look(limit); ok {
 			r.peak.tasks, r.peak.full = max(r.peak.tasks, u.tasks), r.peak.full || u.full
 			if u.memory > limit || available() < floor {
 				r.kill(ReasonMemory)
