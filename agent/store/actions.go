@@ -18,9 +18,9 @@ import (
 const (
 	// maxOutput is how much of a command's output is kept, its end.
 	maxOutput = 64 << 10
-	// ActionsKept is how long actions are kept at least, since limits count them: no limit can look further back. Those without
-	// an outcome and open pull requests are kept for as long as they are that.
-	ActionsKept = 30 * 24 * time.Hour
+	// ActionsKept is how long actions are kept at least, since limits count them: as long as the longest limit that can be
+	// configured looks back. Those without an outcome and open pull requests are kept for as long as they are that.
+	ActionsKept = 366 * 24 * time.Hour
 )
 
 // ActionFilter chooses actions. The zero ActionFilter is all of them.
