@@ -208,14 +208,17 @@ func TestDiffsMakeRoom(t *testing.T) {
 	}
 }
 
-// Actions older than what limits count make room, too, and a row that is damaged does not stop it.
+// Actions older than what limits count make room, too, but for those without an outcome; a row that is damaged does not
+// stop it.
 func TestOldActionsMakeRoom(t *testing.T) {
-	s, clock := withIncidents(t, "lw-a.1", "lw-b.1")
+	s, clock := withIncidents(t, "lw-a.1", "lw-b.1", "lw-c.1")
 	acted(t, s, remediation(1, "lw-a.1"), t0, incident.ResultDone)
 	acted(t, s, patch(2, "lw-b.1"), t0, incident.ResultFailed)
+	acted(t, s, remediation(3, "lw-c.1"), t0, "")
 	update(t, s, func(tx *Tx) error {
 		return errors.Join(tx.SetProposalState(pid(2), incident.ProposalFailed, "test", ""),
-			tx.SetState("lw-a.1", incident.StateResolved, "test", ""), tx.SetState("lw-b.1", incident.StateIgnored, "test", ""))
+			tx.SetState("lw-a.1", incident.StateResolved, "test", ""), tx.SetState("lw-b.1", incident.StateIgnored, "test", ""),
+			tx.SetState("lw-c.1", incident.StateResolved, "test", ""))
 	})
 	update(t, s, func(tx *Tx) error {
 		_, err := tx.exec("UPDATE proposals SET body = '{' WHERE id = ?", pid(2))
@@ -236,7 +239,7 @@ func TestOldActionsMakeRoom(t *testing.T) {
 		}
 	}
 	clock.at = t0.Add(ActionsKept)
-	all(2)
+	all(3)
 	clock.at = t0.Add(ActionsKept + time.Second)
-	all(0)
+	all(1)
 }
