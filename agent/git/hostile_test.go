@@ -2,6 +2,7 @@ package git
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +113,25 @@ func TestHostileTarget(t *testing.T) {
 	if got := bitten(t, ran); got != "" {
 		t.Fatalf("these ran:\n%s", got)
 	}
-	cmd := exec.Command("git", "update-ref", "refs/heads/c", commit)
+	// An object is missing there, and the config says whom to ask for it.
+	lacking, asked := baited(t)
+	if err := os.RemoveAll(asked); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Push(t.Context(), commit, lacking.dir, "b", ""); !errors.Is(err, ErrNoParent) {
+		t.Errorf("a target without the base: %v", err)
+	}
+	if got := bitten(t, asked); got != "" {
+		t.Fatalf("these ran:\n%s", got)
+	}
+	cmd := exec.Command("git", "cat-file", "-e", commit)
+	cmd.Dir = lacking.dir
+	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=0")
+	cmd.Run()
+	if bitten(t, asked) == "" {
+		t.Error("plain git asked nobody either: this test proves nothing")
+	}
+	cmd = exec.Command("git", "update-ref", "refs/heads/c", commit)
 	cmd.Dir = target.dir
 	cmd.Run()
 	if bitten(t, ran) == "" {

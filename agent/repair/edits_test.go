@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -123,7 +124,8 @@ func TestReplace(t *testing.T) {
 	}
 	s, _ := newSource(file, noRedaction)
 	err := s.replace([]string{"def b():", "    x = 2", "    return x"}, nil)
-	if m, ok := err.(*mismatch); !ok || !strings.Contains(m.nearest, "def b():\n    x = 1") {
+	var m *mismatch
+	if !errors.As(err, &m) || !strings.Contains(m.nearest, "def b():\n    x = 1") {
 		t.Errorf("the nearest lines are not shown: %#v", err)
 	}
 }

@@ -254,7 +254,7 @@ func (r *Repairer) try(ctx context.Context, inc incident.Incident, w *workbench,
 	case err != nil:
 		c.Stopped = "the model's answer holds no edits that can be read"
 		a.problems = []string{err.Error()}
-		return a, nil
+		return a, nil //nolint:nilerr // the error is for the model, which is asked again
 	case ans.refused:
 		c.Stopped = "the model sees nothing to be patched in this code"
 		c.Explanation = incident.Printable(r.redact(ans.noPatch))
