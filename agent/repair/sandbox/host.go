@@ -54,11 +54,11 @@ func goRoot(dirs []string) (string, bool) {
 		if !filepath.IsAbs(d) {
 			continue
 		}
-		real, err := filepath.EvalSymlinks(filepath.Join(d, "go"))
+		file, err := filepath.EvalSymlinks(filepath.Join(d, "go"))
 		if err != nil {
 			continue
 		}
-		root := filepath.Dir(filepath.Dir(real))
+		root := filepath.Dir(filepath.Dir(file))
 		if info, err := os.Stat(filepath.Join(root, "src", "runtime")); err == nil && info.IsDir() {
 			return root, true
 		}
@@ -71,7 +71,7 @@ func toolchains(operatorPath string, extra []string) (mounts []string, runPath s
 	dirs := filepath.SplitList(operatorPath)
 	roots := []string{"/usr", "/bin", "/sbin"}
 	for _, e := range extra {
-		if filepath.IsAbs(e) && !visible(filepath.Clean(e), roots) {
+		if filepath.IsAbs(e) && !visible(filepath.Clean(e), append(slices.Clone(roots), mounts...)) {
 			mounts = append(mounts, filepath.Clean(e))
 		}
 	}

@@ -80,7 +80,7 @@ func newSandbox(ctx context.Context, c Config, o Options, without guards) (*Sand
 			return nil, err
 		}
 	}
-	help, err := exec.CommandContext(ctx, s.bwrap, "--help").CombinedOutput()
+	help, err := exec.CommandContext(ctx, s.bwrap, "--help").CombinedOutput() //nolint:gosec // found in the system's directories
 	if err != nil || !bytes.Contains(help, []byte("--size ")) || !bytes.Contains(help, []byte("--perms ")) {
 		return nil, &UnavailableError{Why: "bubblewrap is older than 0.5, or does not run", Fix: "install a newer one (Debian 12 has 0.8)"}
 	}
@@ -396,7 +396,14 @@ func (r *run) because(reason string) {
 
 // kill ends the namespace with everything in it.
 func (r *run) kill(reason string) {
-	<-r.held
+	patience := time.NewTimer(10 * time.Second)
+	defer patience.Stop()
+	select {
+	case <-r.held:
+	case <-patience.C: // bubblewrap is stuck; its end is the namespace's
+		_ = r.cmd.Process.Kill()
+		<-r.held
+	}
 	if reason != "" {
 		r.because(reason)
 	}
