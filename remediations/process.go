@@ -207,7 +207,8 @@ func lookProgram(name, path string) (string, error) {
 		if err == nil {
 			return file, nil
 		}
-		if denied == nil && !errors.Is(err, fs.ErrNotExist) {
+		// A directory that can't be looked into is none of the command's, as it is for a shell.
+		if denied == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			denied = err
 		}
 	}
@@ -223,7 +224,7 @@ func executable(file string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no program %s: %w", file, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the user that Logwright runs as may not look at %s", file)
+		return fmt.Errorf("the user that Logwright runs as may not look at %s: %w", file, fs.ErrPermission)
 	case err != nil:
 		return err
 	case fi.IsDir():
