@@ -118,62 +118,6 @@ func proposalHint(err error) error {
 	return err
 }
 
-// proposalDocument is a proposal with what was decided and done.
-type proposalDocument struct {
-	ID       string                 `json:"id"`
-	Kind     incident.ProposalKind  `json:"kind"`
-	Incident string                 `json:"incident"`
-	Service  string                 `json:"service"`
-	Action   string                 `json:"action"`
-	Title    string                 `json:"title"`
-	Why      string                 `json:"why"`
-	State    incident.ProposalState `json:"state"`
-	At       *time.Time             `json:"at"`
-	Digest   string                 `json:"digest"`
-	Decision *decisionDocument      `json:"decision"`
-	Approval *incident.Approval     `json:"approval"`
-	Change   *incident.Change       `json:"change"`
-	Remedy   *incident.Remedy       `json:"remedy"`
-	Outcome  *incident.Outcome      `json:"outcome"`
-	Verified *incident.Verification `json:"verification"`
-	Undo     *incident.Outcome      `json:"undo"`
-}
-
-type decisionDocument struct {
-	Outcome   string     `json:"outcome"`
-	Rule      string     `json:"rule"`
-	Reasons   []string   `json:"reasons"`
-	Simulated bool       `json:"simulated"`
-	At        *time.Time `json:"at"`
-}
-
-func newDecisionDocument(d *incident.Decision) *decisionDocument {
-	if d == nil {
-		return nil
-	}
-	return &decisionDocument{d.Outcome, d.Rule, orEmpty(d.Reasons), d.Simulated, timeOrNull(d.At)}
-}
-
-func newProposalDocument(r *store.ProposalRecord) proposalDocument {
-	p := &r.Proposal
-	d := proposalDocument{
-		ID: p.ID, Kind: p.Kind, Incident: p.Incident, Service: p.Service, Action: p.Action(), Title: p.Title, Why: p.Why, State: r.State,
-		At: timeOrNull(p.At), Digest: r.Digest, Decision: newDecisionDocument(r.Decision), Approval: r.Approval, Change: p.Change, Remedy: p.Remedy,
-	}
-	if act := r.Action; act != nil {
-		d.Outcome, d.Verified, d.Undo = act.Outcome, act.Verification, act.Undo
-	}
-	return d
-}
-
-func proposalDocuments(rs []store.ProposalRecord) []proposalDocument {
-	out := make([]proposalDocument, len(rs))
-	for i := range rs {
-		out[i] = newProposalDocument(&rs[i])
-	}
-	return out
-}
-
 // proposal writes one proposal in full: what would be done, exactly, and what became of it.
 func (p *page) proposal(r *store.ProposalRecord) {
 	pr := &r.Proposal
