@@ -82,6 +82,9 @@ func prepare(ctx context.Context, p *incident.Proposal, store objects, redact fu
 		return nil, refusef("commit %s has other parents than the base commit %s", short(c.Commit), short(c.BaseCommit))
 	}
 	files, err := store.changes(ctx, c.BaseCommit, c.Commit)
+	if errors.Is(err, errRefused) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the change's files can't be read: %w", err)
 	}

@@ -183,23 +183,21 @@ func (p *place) untouched(t testing.TB) {
 
 func TestSecretsStay(t *testing.T) {
 	each(t, func(t *testing.T, p *place) {
+		otherParent := p.proposal(t, 9, 1)
+		otherParent.Change.BaseCommit = p.commit(t, "Mend another", map[string]string{"x": "y\n"})
 		for name, pr := range map[string]incident.Proposal{
-			"a new line":               p.proposalOf(t, 1, 1, "Mend it", map[string]string{"src/app.py": "key = 'hunter2'\n"}),
-			"of two lines, one new":    p.proposalOf(t, 2, 1, "Mend it", map[string]string{"old.conf": "password:\n  brandnew\n"}),
-			"after what was binary":    p.proposalOf(t, 3, 1, "Mend it", map[string]string{"bin/x": "a\x00hunter2"}),
-			"the message":              p.proposalOf(t, 4, 1, "Mend it for hunter2", goodFiles),
-			"a file's name":            p.proposalOf(t, 5, 1, "Mend it", map[string]string{"hunter2.txt": "x\n"}),
-			"a message that acts":      p.proposalOf(t, 6, 1, "Mend it\n\nFixes #1", goodFiles),
-			"a message with a mention": p.proposalOf(t, 7, 1, "Mend it for @ada", goodFiles),
-			"a message that skips ci":  p.proposalOf(t, 8, 1, "Mend it [skip ci]", goodFiles),
-			"another parent than it is": func() incident.Proposal {
-				x := p.proposal(t, 9, 1)
-				x.Change.BaseCommit = x.Change.Commit[1:] + "0"
-				return x
-			}(),
+			"a new line":                p.proposalOf(t, 1, 1, "Mend it", map[string]string{"src/app.py": "key = 'hunter2'\n"}),
+			"of two lines, one new":     p.proposalOf(t, 2, 1, "Mend it", map[string]string{"old.conf": "password:\n  brandnew\n"}),
+			"after what was binary":     p.proposalOf(t, 3, 1, "Mend it", map[string]string{"bin/x": "a\x00hunter2"}),
+			"the message":               p.proposalOf(t, 4, 1, "Mend it for hunter2", goodFiles),
+			"a file's name":             p.proposalOf(t, 5, 1, "Mend it", map[string]string{"hunter2.txt": "x\n"}),
+			"a message that acts":       p.proposalOf(t, 6, 1, "Mend it\n\nFixes #1", goodFiles),
+			"a message with a mention":  p.proposalOf(t, 7, 1, "Mend it for @ada", goodFiles),
+			"a message that skips ci":   p.proposalOf(t, 8, 1, "Mend it [skip ci]", goodFiles),
+			"another parent than it is": otherParent,
 		} {
 			out := execute(t, p.forge(t, nil), pr)
-			if out.Result != incident.ResultFailed || !strings.HasPrefix(out.Detail, "nothing was pushed") || strings.Contains(out.Detail, "hunter2") {
+			if out.Result != incident.ResultFailed || !strings.HasPrefix(out.Detail, "nothing was pushed: refused: ") || strings.Contains(out.Detail, "hunter2") {
 				t.Errorf("%s: %+v", name, out)
 			}
 		}
