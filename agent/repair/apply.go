@@ -267,7 +267,7 @@ func (w *workbench) audit(diff string) []problem {
 			text := l[1:]
 			added.WriteString(text + "\n")
 			switch {
-			case skips.MatchString(text) && (isTest(file) || !strings.Contains(text, "go:build")):
+			case isTest(file) && skips.MatchString(text):
 				add(briefTests, file, "the change skips or narrows tests", text)
 			case asks.MatchString(text):
 				add(briefTests, file, "code may not ask whether it is being tested", text)

@@ -390,6 +390,9 @@ func message(inc incident.Incident) string {
 	return string(subject) + "\n\nProposed by Logwright for incident " + inc.ID + ".\nA model wrote it; nobody has reviewed it yet.\n"
 }
 
+// maxDiff bounds a diff, in bytes: one line can have as many as a file.
+const maxDiff = 256 << 10
+
 // check looks at the change as it became.
 func (w *workbench) check(c *incident.Change, limits Config) []problem {
 	var ps []problem
@@ -397,6 +400,9 @@ func (w *workbench) check(c *incident.Change, limits Config) []problem {
 		ps = append(ps, problem{
 			text: fmt.Sprintf("the change adds and removes %d lines, more than %d", n, limits.MaxLines), brief: briefLarge,
 		})
+	}
+	if n := len(c.Diff); n > maxDiff {
+		ps = append(ps, problem{text: fmt.Sprintf("the diff has %d bytes, more than %d", n, maxDiff), brief: briefLarge})
 	}
 	return append(ps, w.audit(c.Diff)...)
 }

@@ -115,6 +115,9 @@ func layouts() map[string]layout {
 func TestReal(t *testing.T) {
 	for name, l := range layouts() {
 		t.Run(name, func(t *testing.T) {
+			if name == "go" && testing.Short() {
+				t.Skip("the standard library is compiled")
+			}
 			s := realSandbox(t, l.program)
 			repo := Repository{Path: newRepo(t, l.files), Base: "main", PathMap: l.pathMap, Verify: [][]string{l.verify}}
 			before := gitIn(t, repo.Path, "rev-parse", "HEAD") + gitIn(t, repo.Path, "status", "--porcelain")

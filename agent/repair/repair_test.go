@@ -417,8 +417,14 @@ func TestRefusedEdits(t *testing.T) {
 		}
 		return w.check(&c, cfg)
 	}
-	if ps := try(test + fix + blockText("tests/test_app.py", "second", "second\nthird")); len(ps) > 0 {
-		t.Fatalf("a sound patch is refused: %v", ps)
+	for _, sound := range []string{
+		test + fix + blockText("tests/test_app.py", "second", "second\nthird"),
+		blockText("q.js", "", "await client.quit();\nitems.skip(1);\nconst pending = () => 1; pending();\nprocess.exit(1);"),
+		blockText("src/é.py", "", "x = 1"),
+	} {
+		if ps := try(sound); len(ps) > 0 {
+			t.Fatalf("a sound patch is refused: %v\n%s", ps, sound)
+		}
 	}
 	for name, text := range map[string]string{
 		"outside":         blockText("../x.py", "", "x"),
@@ -444,6 +450,10 @@ func TestRefusedEdits(t *testing.T) {
 		"cgo":             blockText("x.go", "", "package x\n// #cgo LDFLAGS: -x\nimport \"C\""),
 		"changed test":    blockText("tests/test_app.py", "first", "1st"),
 		"a secret":        blockText("app.py", "    return 1", "    return '"+secret+"'"),
+		"a long line":     blockText("long.py", "", strings.Repeat("x", maxDiff)),
+		"JS's only":       blockText("x.test.js", "", "it.only('x', () => {});"),
+		"quit":            blockText("app.py", "    return 1", "    quit()"),
+		"not ASCII":       blockText("tests/tést_x.py", "", "@pytest.mark.xfail"),
 		"an odd name":     blockText("tests/t\u202e.py", "", "x"),
 	} {
 		if ps := try(text); len(ps) == 0 {

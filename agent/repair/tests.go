@@ -120,19 +120,19 @@ func sameLanguage(a, b string) bool {
 
 // What a change could do to pass without mending anything. The patterns are for added lines.
 var (
-	// skips take a test out of the run.
+	// skips take a test out of the run. They are looked for in tests only.
 	skips = regexp.MustCompile(`(?i)\b(t|b|tb)\.(skip|skipf|skipnow)\(|pytest\.(mark\.)?(skip|xfail|importorskip)|@?unittest\.(skip|expectedfailure)|self\.skiptest\(|` +
 		`\b(it|test|describe|context|suite)\.(skip|only|todo|failing)\b|\b(xit|xdescribe|xtest|fit|fdescribe|pending)\s*\(|@(disabled|ignore)\b|` +
-		`#\[ignore|@tag\s+:?skip|\[(ignore|fact\(skip)|marktest(skipped|incomplete)|testing\.short\(\)|^\s*//go:build|^\s*// \+build`)
+		`#\[ignore|@tag\s+:?skip|\[(ignore|fact\(skip)|marktest(skipped|incomplete)|testing\.short\(\)`)
 	// asks is code that wants to know whether it is being tested.
 	asks = regexp.MustCompile(`(?i)\btesting\.testing\(\)|pytest_current_test|flag\.lookup\("test\.|jest_worker_id|vitest_worker_id|` +
 		`["']pytest["']\s+in\s+sys\.modules|["']unittest["']\s+in\s+sys\.modules|cfg!?\(test\)|node_env\s*={2,3}\s*["']test|rails\.env\.test\?|` +
 		`strings\.hassuffix\(os\.args\[0\],\s*"\.test"`)
 	// leaves ends the process that runs the tests, with success.
-	leaves = regexp.MustCompile(`(?i)\b(os\._?exit|syscall\.exit|sys\.exit|process\.exit|system\.exit|exit!?|_exit|quit|std::process::exit)\s*\(\s*0?\s*\)|` +
+	leaves = regexp.MustCompile(`(?i)(\b(os\._?exit|syscall\.exit|sys\.exit|process\.exit|system\.exit|process::exit)|(^|[^.\w])(_?exit!?|quit))\s*\(\s*0?\s*\)|` +
 		`\bfunc TestMain\(|process\.exitcode\s*=\s*0|\batexit\.register|os\.kill\(|signal\.raise_signal|\bloadtests\b|\bload_tests\b|pytest_\w+\(`)
 	// builds is what a build runs or links.
-	builds = regexp.MustCompile(`^\s*//go:(generate|linkname|cgo_|embed)|^\s*(//\s*)?#cgo\b|^\s*import\s+"C"|^\s*"C"\s*$`)
+	builds = regexp.MustCompile(`^\s*//go:(build|generate|linkname|cgo_|embed)|^\s*// \+build|^\s*(//\s*)?#cgo\b|^\s*import\s+"C"|^\s*"C"\s*$`)
 	// trivial lines of a test may go when others come: imports, brackets, blank lines.
 	trivial = regexp.MustCompile(`^\s*$|^\s*[\[\](){},;]+\s*$|^\s*(import|from|use|using|require|package|#include)\b|^\s*(const|let|var)\s+.*\brequire\(|^\s*([\w.]+ )?"[\w./@-]+"\s*$`)
 )
