@@ -23,6 +23,7 @@ const (
 	maxFiles    = 6  // of the stack
 	maxTests    = 2  // for the first file
 	maxDefs     = 8
+	nearBonus   = 15
 	maxSearched = 300 // files that definitions are looked for in
 )
 
@@ -186,8 +187,9 @@ type definition struct {
 
 var (
 	identifier = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]{2,}`)
-	defines    = regexp.MustCompile(`^\s*(?:export\s+|default\s+|public\s+|private\s+|protected\s+|static\s+|final\s+|async\s+|abstract\s+|pub(?:\([a-z]+\))?\s+|unsafe\s+)*` +
-		`(?:func(?:\s+\([^)]*\))?|def|class|type|function\*?|fn|struct|enum|trait|interface|const|let|var|module|object|record|impl)\s+([A-Za-z_][A-Za-z0-9_]*)`)
+	// Methods are indented in most languages; a variable that is, is somebody's own.
+	defines = regexp.MustCompile(`^(?:\s*(?:export\s+|default\s+|public\s+|private\s+|protected\s+|static\s+|final\s+|async\s+|abstract\s+|pub(?:\([a-z]+\))?\s+|unsafe\s+)*` +
+		`(?:func(?:\s+\([^)]*\))?|def|class|function\*?|fn|struct|enum|trait|interface|record|impl)|(?:export\s+)?(?:type|const|let|var|object|module))\s+([A-Za-z_][A-Za-z0-9_]*)`)
 )
 
 // definitions looks for what the lines around the first places use and other files of the language define.
@@ -200,7 +202,9 @@ func (w *workbench) definitions(ctx context.Context, places []place, order []str
 		}
 		lines := strings.Split(text, "\n")
 		for i := max(0, pl.line-12); i < min(len(lines), pl.line+12); i++ {
-			for _, name := range identifier.FindAllString(lines[i], 50) {
+			code, _, _ := strings.Cut(lines[i], "//") // words of comments are no names
+			code, _, _ = strings.Cut(code, "# ")
+			for _, name := range identifier.FindAllString(code, 50) {
 				used[name] += 1 + max(0, 12-max(i+1-pl.line, pl.line-i-1))
 			}
 		}
@@ -235,7 +239,7 @@ func (w *workbench) definitions(ctx context.Context, places []place, order []str
 		for l := range strings.SplitSeq(text, "\n") {
 			n++
 			if m := defines.FindStringSubmatch(l); m != nil && used[m[1]] > 0 {
-				found = append(found, definition{name: m[1], path: p, line: n, score: used[m[1]]})
+				found = append(found, definition{name: m[1], path: p, line: n, score: used[m[1]] + nearBonus*sharedStart(strings.Split(path.Dir(p), "/"), home)})
 			}
 		}
 	}
