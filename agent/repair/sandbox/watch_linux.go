@@ -32,7 +32,7 @@ type usage struct {
 // watch looks at the run until stop, and ends it when it takes more than it may.
 func (r *run) watch(stop <-chan struct{}) {
 	limit := r.s.memory(r.j)
-	if !r.s.without.on(guardMemory) {
+	if !r.s.without.on(guardMemory) || !r.s.without.on(guardPIDs) { // without, its /proc has the whole host
 		limit = 1 << 62
 	}
 	floor := availableFloor()
