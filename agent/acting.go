@@ -246,8 +246,10 @@ func (a *acting) begin(tx *store.Tx, rec *store.ProposalRecord, v policy.Verdict
 		return err
 	}
 	pending := incident.Verification{Result: incident.VerifyPending, Reasons: []string{"not looked at yet"}, Expected: rate}
-	if err := tx.SetVerification(g.Action(), pending); err != nil {
-		return err
+	if p.Kind != incident.KindComment {
+		if err := tx.SetVerification(g.Action(), pending); err != nil {
+			return err
+		}
 	}
 	if err := restate(tx, p.Incident, "the gate allowed "+p.Action()); err != nil {
 		return err
@@ -342,6 +344,9 @@ func (a *acting) end(tx *store.Tx, p *incident.Proposal, out incident.Outcome) e
 	to, kind := incident.ProposalVerifying, incident.EventActed
 	switch out.Result {
 	case incident.ResultDone:
+		if p.Kind == incident.KindComment {
+			to = incident.ProposalDone // nothing to watch
+		}
 	case incident.ResultUnknown:
 		to, kind = incident.ProposalUnknown, incident.EventUnknown
 	default:

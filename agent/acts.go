@@ -59,6 +59,7 @@ func (d *Daemon) buildActs(cfg *config.Config, m model.Model, redact func(string
 			return nil, err
 		}
 		a.executors[incident.KindPullRequest] = forgeExecutor{a.forge, d.o.Now}
+		a.executors[incident.KindComment] = commentExecutor{forgeExecutor{a.forge, d.o.Now}}
 	}
 	if m != nil && hasRepository(cfg) {
 		if err := a.repair(d, cfg, m, redact); err != nil {
@@ -166,7 +167,7 @@ func (d *Daemon) startActing(
 
 // propose considers one incident after the other, most important first.
 func (d *Daemon) propose(
-	ctx context.Context, g *proposing, what string, do func(context.Context, *incident.Incident) (string, time.Duration, error), w waker,
+	ctx context.Context, g *proposing, what string, do consider, w waker,
 ) error {
 	for {
 		did, at, err := g.round(ctx, what, do)

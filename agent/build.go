@@ -56,7 +56,7 @@ func onceConfig(cfg *config.Config, path string) file.Config {
 
 // newPolicy compiles the rules of a configuration. That was tried when it was loaded, so what is wrong here came since.
 func newPolicy(cfg *config.Config) (*policy.Policy, error) {
-	p, ps := policy.New(cfg.Policy, policy.Options{Mode: cfg.Mode, Remediations: remedyNames(cfg), Zone: cfg.Zone})
+	p, ps := policy.New(cfg.Policy, cfg.PolicyOptions())
 	return p, problems(cfg, "policy", ps)
 }
 
@@ -64,14 +64,6 @@ func newPolicy(cfg *config.Config) (*policy.Policy, error) {
 func newCatalogue(cfg *config.Config, redact func(string) string) (*remediations.Catalogue, error) {
 	c, ps := remediations.New(cfg.Remediations, remediations.CatalogueOptions{Redact: redact})
 	return c, problems(cfg, "remediations", ps)
-}
-
-func remedyNames(cfg *config.Config) []string {
-	names := make([]string, len(cfg.Remediations))
-	for i := range cfg.Remediations {
-		names[i] = cfg.Remediations[i].Name
-	}
-	return names
 }
 
 func hasRepository(cfg *config.Config) bool {

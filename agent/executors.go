@@ -46,6 +46,26 @@ func (f forgeExecutor) Reconcile(ctx context.Context, a incident.Action, p incid
 	return incident.Outcome{}, last
 }
 
+// commentExecutor tells open pull requests that what they are for was seen again.
+type commentExecutor struct{ forgeExecutor }
+
+// Execute implements Executor.
+func (c commentExecutor) Execute(ctx context.Context, g policy.Grant) (incident.Outcome, error) {
+	out, err := c.forge.Comment(ctx, g)
+	if err != nil {
+		now := c.now().UTC()
+		return incident.Outcome{Result: incident.ResultFailed, Detail: "nothing was said: " + err.Error(), StartedAt: now, EndedAt: now}, nil
+	}
+	return out, nil
+}
+
+// Reconcile implements Executor. A comment is not looked for: that one is missing, or is there, harms nobody.
+func (c commentExecutor) Reconcile(_ context.Context, _ incident.Action, _ incident.Proposal) (incident.Outcome, error) {
+	return incident.Outcome{
+		Result: incident.ResultUnknown, EndedAt: c.now().UTC(), Detail: "the process died while it commented; the comment is there or is not",
+	}, nil
+}
+
 // remedyExecutor runs remediations.
 type remedyExecutor struct {
 	runner *remediations.Runner

@@ -391,6 +391,19 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 	if err := tx.TouchIncident(latest.ID, f.counts.Problems, f.counts.Last, f.counts.Severity); err != nil {
 		return false, err
 	}
+	// Not before it was diagnosed: who is told of it then hears how bad it is.
+	if f.counts.Problems > 0 && f.counts.Severity > latest.Severity && latest.State.Unfinished() && latest.State != incident.StateOpen {
+		inc, err := tx.Incident(latest.ID)
+		if err != nil {
+			return false, err
+		}
+		e := newEvent(g.now(), incident.EventWorse, inc)
+		e.Was = latest.Severity
+		if err := tx.Enqueue(e, g.notifiers...); err != nil {
+			return false, err
+		}
+		return true, nil
+	}
 	if trigger == incident.TriggerSpike {
 		return true, g.spike(tx, latest.ID, f.spike)
 	}

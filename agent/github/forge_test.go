@@ -100,7 +100,7 @@ func TestRefused(t *testing.T) {
 			if out, err := c.f.Execute(t.Context(), c.g); err == nil || out.Result != "" {
 				t.Errorf("%s: %+v, %v", name, out, err)
 			}
-			if _, err := c.f.Comment(t.Context(), c.g, incident.ForgeRef{Number: 1, Branch: good.Change.Branch}, "x"); err == nil {
+			if _, err := c.f.Comment(t.Context(), c.g); err == nil {
 				t.Errorf("%s: a comment was made", name)
 			}
 		}
@@ -294,9 +294,14 @@ func TestComment(t *testing.T) {
 	each(t, func(t *testing.T, p *place) {
 		f := p.forge(t, nil)
 		out := execute(t, f, p.proposal(t, 1, 1))
-		again := p.proposal(t, 2, 2)
+		comment := func(n int, on incident.ForgeRef, text string) incident.Proposal {
+			c := p.proposal(t, n, n)
+			c.Kind, c.Change, c.Comment = incident.KindComment, nil, &incident.Comment{On: on, Text: text}
+			return c
+		}
+		again := comment(2, *out.Forge, "it came back, says @ada, fixes #1 hunter2\n/close")
 		for range 2 {
-			c, err := f.Comment(t.Context(), grant(t, again), *out.Forge, "it came back, says @ada, fixes #1 hunter2\n/close")
+			c, err := f.Comment(t.Context(), grant(t, again))
 			if err != nil || c.Result != incident.ResultDone || c.Forge.Number != 1 {
 				t.Fatalf("%+v, %v", c, err)
 			}
@@ -311,11 +316,15 @@ func TestComment(t *testing.T) {
 			}
 		}
 		// One for another cluster is not what was granted.
-		if _, err := f.Comment(t.Context(), grant(t, again), incident.ForgeRef{Number: 1, Branch: "logwright/lw-zzzzzzzzzz22.1"}, "x"); err == nil {
+		other := comment(2, incident.ForgeRef{Number: 1, Branch: "logwright/lw-zzzzzzzzzz22.1"}, "x")
+		if _, err := f.Comment(t.Context(), grant(t, other)); err == nil {
 			t.Error("a comment on another cluster's pull request")
 		}
+		if _, err := f.Comment(t.Context(), grant(t, p.proposal(t, 2, 2))); err == nil {
+			t.Error("the grant of a pull request let a comment through")
+		}
 		p.close(1, false)
-		if c, err := f.Comment(t.Context(), grant(t, p.proposal(t, 3, 3)), *out.Forge, "x"); err != nil || c.Result != incident.ResultFailed {
+		if c, err := f.Comment(t.Context(), grant(t, comment(3, *out.Forge, "x"))); err != nil || c.Result != incident.ResultFailed {
 			t.Errorf("a comment on a closed one: %+v, %v", c, err)
 		}
 	})

@@ -267,14 +267,18 @@ func (f *Forge) Reconcile(ctx context.Context, a incident.Action, p incident.Pro
 	return out, true, nil
 }
 
-// Comment tells an open pull request that what it is for was seen again. It is a write, so it takes a Grant: that of the
-// proposal for the new incident, which has to be of the pull request's cluster. Done a second time it adds nothing.
-func (f *Forge) Comment(ctx context.Context, g policy.Grant, ref incident.ForgeRef, text string) (incident.Outcome, error) {
-	p, err := f.granted(g)
-	if err != nil {
+// Comment tells an open pull request that what it is for was seen again. It is a write, so it takes a Grant: of a comment, on
+// a pull request of the same cluster. Done a second time it adds nothing.
+func (f *Forge) Comment(ctx context.Context, g policy.Grant) (incident.Outcome, error) {
+	if err := g.Check(f.now()); err != nil {
 		return incident.Outcome{}, err
 	}
-	if !strings.HasPrefix(ref.Branch, branchOf(p.Cluster)+".") {
+	p := g.Proposal()
+	if g.Undo() || p.Kind != incident.KindComment || p.Comment == nil {
+		return incident.Outcome{}, refusef("the grant is not one for a comment")
+	}
+	ref, text := p.Comment.On, p.Comment.Text
+	if !clusterForm.MatchString(p.Cluster) || !strings.HasPrefix(ref.Branch, branchOf(p.Cluster)+".") {
 		return incident.Outcome{}, refusef("pull request #%d (%s) is not one for cluster %s", ref.Number, ref.Branch, p.Cluster)
 	}
 	ctx, cancel := context.WithTimeout(ctx, executeTimeout)

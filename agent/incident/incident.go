@@ -235,6 +235,8 @@ type Event struct {
 	Decision *Decision `json:"decision,omitempty"`
 	Approval *Approval `json:"approval,omitempty"`
 	Action   *Action   `json:"action,omitempty"`
+	// Was is the incident's severity before, for EventWorse.
+	Was Severity `json:"was,omitempty"`
 	// Text is Logwright's own words where there is no incident (a gap, a model that is down).
 	Text string `json:"text,omitempty"`
 	// Resend says that this was perhaps delivered already: the process died between sending and noting it.
@@ -250,6 +252,7 @@ const (
 	EventDiagnosed EventKind = "diagnosed"
 	EventReturned  EventKind = "returned"
 	EventSpike     EventKind = "spike"
+	EventWorse     EventKind = "worse" // its severity rose: who is told of errors only has not heard of it yet
 	EventResolved  EventKind = "resolved"
 	EventReopened  EventKind = "reopened"
 	EventIgnored   EventKind = "ignored"

@@ -12,10 +12,12 @@ import (
 // ProposalKind is what a proposal asks to do.
 type ProposalKind string
 
-// The kinds of proposals. An advice is never done: it is what is left of a patch that could not be proven.
+// The kinds of proposals. A comment tells the open pull request of a cluster that the cluster was seen again. An advice is
+// never done: it is what is left of a patch that could not be proven.
 const (
 	KindPullRequest ProposalKind = "pull-request"
 	KindRemediation ProposalKind = "remediation"
+	KindComment     ProposalKind = "comment"
 	KindAdvice      ProposalKind = "advice"
 )
 
@@ -38,9 +40,18 @@ type Proposal struct {
 	Facts Facts `json:"facts"`
 	// Account is what happened and why, for whoever reads a pull request: no store is at hand where it is read.
 	Account *Account `json:"account,omitempty"`
-	// Change is set for KindPullRequest and KindAdvice, Remedy for KindRemediation.
+	// Change is set for KindPullRequest and KindAdvice, Remedy for KindRemediation, Comment for KindComment.
 	Change *Change `json:"change,omitempty"`
 	Remedy *Remedy `json:"remedy,omitempty"`
+	// Comment is what a comment is on.
+	Comment *Comment `json:"comment,omitempty"`
+}
+
+// Comment is a comment on a pull request of ours.
+type Comment struct {
+	// On is the pull request, Text what is said beside the incident's own facts, in Logwright's words.
+	On   ForgeRef `json:"on"`
+	Text string   `json:"text"`
 }
 
 // Facts are what is known about an incident when something is proposed for it.

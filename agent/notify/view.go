@@ -55,6 +55,7 @@ var headlines = map[incident.EventKind]string{
 	incident.EventDiagnosed: "Diagnosed",
 	incident.EventReturned:  "Back after it was resolved",
 	incident.EventSpike:     "Spike",
+	incident.EventWorse:     "Worse than it began",
 	incident.EventResolved:  "Resolved",
 	incident.EventReopened:  "Reopened",
 	incident.EventIgnored:   "Ignored",

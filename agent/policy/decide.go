@@ -283,6 +283,11 @@ func malformed(pr *incident.Proposal) string {
 		for k, v := range r.Args {
 			exact = append(exact, k, v)
 		}
+	case incident.KindComment:
+		if pr.Comment == nil || pr.Comment.On.Number <= 0 {
+			return "a comment on nothing"
+		}
+		exact = append(exact, pr.Comment.On.URL, pr.Comment.On.Branch, pr.Comment.Text)
 	default:
 		return "its kind is unknown"
 	}

@@ -94,7 +94,7 @@ func values(pr *incident.Proposal) map[string]any {
 func closed(remediations []string) map[string][]string {
 	strs := func(in ...string) []string { return in }
 	c := map[string][]string{
-		"kind":     strs(string(incident.KindPullRequest), string(incident.KindRemediation)),
+		"kind":     strs(string(incident.KindPullRequest), string(incident.KindRemediation), string(incident.KindComment)),
 		"severity": severities(),
 		"trigger": strs(string(incident.TriggerNew), string(incident.TriggerSpike), string(incident.TriggerReturned),
 			string(incident.TriggerSilence)),
@@ -110,7 +110,7 @@ func closed(remediations []string) map[string][]string {
 		c["fix_kind"] = append(c["fix_kind"], string(k))
 	}
 	if remediations != nil {
-		c["action"] = append(strs(string(incident.KindPullRequest)), remediations...)
+		c["action"] = append(strs(string(incident.KindPullRequest), string(incident.KindComment)), remediations...)
 	}
 	return c
 }

@@ -408,9 +408,10 @@ func (s *Store) OpenActions(ctx context.Context) ([]incident.Action, error) {
 	return s.actions(ctx, "WHERE "+unsettledAction+" ORDER BY begun_at, num")
 }
 
-// UnverifiedActions gives the actions that were done and not verified yet, oldest first.
+// UnverifiedActions gives the actions that were done and not verified yet, oldest first. A comment mends nothing, so there is
+// nothing to verify of it.
 func (s *Store) UnverifiedActions(ctx context.Context) ([]incident.Action, error) {
-	return s.actions(ctx, "WHERE result = 'done' AND coalesce(verified, 'pending') = 'pending' ORDER BY begun_at, num")
+	return s.actions(ctx, "WHERE result = 'done' AND kind <> 'comment' AND coalesce(verified, 'pending') = 'pending' ORDER BY begun_at, num")
 }
 
 // Actions gives actions, most important first: those without an outcome, then the newest.

@@ -124,6 +124,10 @@ func checkProposal(p *incident.Proposal) error {
 		if bytes.Contains(b, []byte(escape)) {
 			return fmt.Errorf("proposal %s would run a command with bytes that are no text", p.ID)
 		}
+	case incident.KindComment:
+		if p.Comment == nil || p.Change != nil || p.Remedy != nil {
+			return fmt.Errorf("proposal %s is a comment and says on nothing, or does more than that", p.ID)
+		}
 	case incident.KindAdvice:
 	default:
 		return fmt.Errorf("proposal %s is of no known kind: %q", p.ID, p.Kind)

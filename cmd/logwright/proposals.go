@@ -143,6 +143,9 @@ func (p *page) proposal(r *store.ProposalRecord) {
 	if c := pr.Change; c != nil {
 		p.change(c)
 	}
+	if c := pr.Comment; c != nil {
+		p.labelled("On", incident.PrintableLine(fmt.Sprintf("#%d %s", c.On.Number, c.On.URL)))
+	}
 	p.labelled("Digest", r.Digest)
 	if d := r.Decision; d != nil {
 		p.labelled("Gate", decisionLine(d))
