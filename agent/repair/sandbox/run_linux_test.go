@@ -44,15 +44,16 @@ func TestNothingOutlives(t *testing.T) {
 	if pids := alive(marker(0)); len(pids) > 0 {
 		t.Errorf("processes %v are left", pids)
 	}
+	t.Cleanup(func() {
+		for _, p := range alive(marker(1)) {
+			syscall.Kill(p, syscall.SIGKILL)
+		}
+	})
 	if r := run1(t, sandboxWithout(t, c, guardPIDs), attacking(t, "outlive", marker(1))); !r.Passed() {
 		t.Fatalf("%+v", r)
 	}
-	pids := alive(marker(1))
-	if len(pids) == 0 {
+	if len(alive(marker(1))) == 0 {
 		t.Error("without a PID namespace nothing is left either")
-	}
-	for _, p := range pids {
-		syscall.Kill(p, syscall.SIGKILL)
 	}
 }
 
