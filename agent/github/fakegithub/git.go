@@ -20,6 +20,7 @@ type repository struct {
 	parent      *repository // of a fork
 	polls       int         // how often it is still not there
 	pulls       []*Pull
+	branch      string // the default one, once it was asked for
 }
 
 func (r *repository) full() string { return r.owner + "/" + r.name }
@@ -280,9 +281,11 @@ func (c *call) fork(r *repository) {
 }
 
 func (r *repository) object() object {
-	branch, _ := r.git(nil, nil, "symbolic-ref", "--short", "HEAD")
+	if r.branch == "" {
+		r.branch, _ = r.git(nil, nil, "symbolic-ref", "--short", "HEAD")
+	}
 	o := object{"id": 1, "name": r.name, "full_name": r.full(), "owner": user(r.owner), "private": false, "fork": r.parent != nil,
-		"default_branch": branch, "html_url": "https://github.com/" + r.full()}
+		"default_branch": r.branch, "html_url": "https://github.com/" + r.full()}
 	if r.parent != nil {
 		p := r.parent.object()
 		o["parent"], o["source"] = p, p
