@@ -290,15 +290,17 @@ func TestBaseIsNotThere(t *testing.T) {
 	})
 }
 
+// commentOn makes a comment of a proposal.
+func commentOn(p incident.Proposal, on incident.ForgeRef, text string) incident.Proposal {
+	p.Kind, p.Change, p.Comment = incident.KindComment, nil, &incident.Comment{On: on, Text: text}
+	return p
+}
+
 func TestComment(t *testing.T) {
 	each(t, func(t *testing.T, p *place) {
 		f := p.forge(t, nil)
 		out := execute(t, f, p.proposal(t, 1, 1))
-		comment := func(n int, on incident.ForgeRef, text string) incident.Proposal {
-			c := p.proposal(t, n, n)
-			c.Kind, c.Change, c.Comment = incident.KindComment, nil, &incident.Comment{On: on, Text: text}
-			return c
-		}
+		comment := func(n int, on incident.ForgeRef, text string) incident.Proposal { return commentOn(p.proposal(t, n, n), on, text) }
 		again := comment(2, *out.Forge, "it came back, says @ada, fixes #1 hunter2\n/close")
 		for range 2 {
 			c, err := f.Comment(t.Context(), grant(t, again))

@@ -119,7 +119,7 @@ func TestPullIsNotSentBlindly(t *testing.T) {
 			p.config.BaseURL, p.via = "", srv.RoundTripper()
 			f := p.forge(t, nil)
 			out := execute(t, f, pr)
-			if c, err := f.Comment(t.Context(), grant(t, s.proposal(t, 2, 2)), *out.Forge, "x"); err != nil || c.Result != incident.ResultDone {
+			if c, err := f.Comment(t.Context(), grant(t, commentOn(s.proposal(t, 2, 2), *out.Forge, "x"))); err != nil || c.Result != incident.ResultDone {
 				t.Errorf("%+v, %v", c, err)
 			}
 			sent := make(map[string]int)
@@ -261,7 +261,7 @@ func TestEveryEndpointIsChecked(t *testing.T) {
 	p := newGitHubPlace(t, PushFork)
 	f := p.forge(t, nil)
 	out := execute(t, f, p.proposal(t, 1, 1))
-	if _, err := f.Comment(t.Context(), grant(t, p.proposal(t, 2, 2)), *out.Forge, "x"); err != nil {
+	if _, err := f.Comment(t.Context(), grant(t, commentOn(p.proposal(t, 2, 2), *out.Forge, "x"))); err != nil {
 		t.Fatal(err)
 	}
 	by, ok := p.fake.Checked()
