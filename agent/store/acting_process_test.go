@@ -141,7 +141,7 @@ func TestKillWithinActions(t *testing.T) {
 		t.Fatal(err)
 	}
 	rounds := 40
-	if testing.Short() {
+	if testing.Short() || raceEnabled { // a child with the race detector takes seconds to start
 		rounds = 5
 	}
 	seed := uint64(time.Now().UnixNano())

@@ -62,9 +62,9 @@ func inState(t testing.TB, s *Store, p incident.Proposal, to incident.ProposalSt
 // Of all pairs of states only those that CanBecome allows are walked, and those that need more than a word by no word.
 func TestProposalStates(t *testing.T) {
 	n := 0
+	s, _ := withIncidents(t, "lw-a.1")
 	for _, from := range incident.ProposalStates() {
 		for _, to := range incident.ProposalStates() {
-			s, _ := withIncidents(t, "lw-a.1")
 			n++
 			p := remediation(n, "lw-a.1")
 			if from == incident.ProposalAdviceOnly {
