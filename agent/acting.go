@@ -187,6 +187,9 @@ func (a *acting) decide(ctx context.Context, p *incident.Proposal) error {
 		if err != nil {
 			return err
 		}
+		if err := oneCluster(tx, &rec.Proposal, past); err != nil {
+			return err
+		}
 		v := a.policy.Decide(now, rec.Proposal, policy.History{
 			Stopped: stoppedBy(a.killSwitch, stopped), Actions: past, Approval: rec.Approval,
 		})
@@ -209,6 +212,32 @@ func (a *acting) decide(ctx context.Context, p *incident.Proposal) error {
 		a.point("after-intent")
 		started = true
 		a.crew.start(ctx, p.Service, func(ctx context.Context) { a.execute(ctx, grant) })
+	}
+	return nil
+}
+
+// oneCluster gives past actions for a cluster that is the proposal's by now (the one was merged into the other) the name
+// that the proposal has for it, since the gate compares names.
+func oneCluster(tx *store.Tx, p *incident.Proposal, past []incident.Action) error {
+	own, err := tx.Cluster(p.Cluster)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // dropped for room; its own name is all there is
+	}
+	if err != nil {
+		return err
+	}
+	for i := range past {
+		if past[i].Cluster == p.Cluster {
+			continue
+		}
+		c, err := tx.Cluster(past[i].Cluster)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // forgotten; then it is no other's either
+		case err != nil:
+			return err
+		case c.ID == own.ID:
+			past[i].Cluster = p.Cluster
+		}
 	}
 	return nil
 }

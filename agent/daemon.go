@@ -287,6 +287,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	start("notifications", func(ctx context.Context) error { return d.tell(ctx, tl, wakeTelling) })
 	hk := &housekeeping{
 		st: d.st, log: d.o.Logger, now: d.o.Now, g: g, cfg: p.cfg, notifiers: p.names, told: func() { g.wake(); w.wake() },
+		tidy: p.acts.runner.Prune,
 	}
 	start("housekeeping", func(ctx context.Context) error { return d.keepHouse(ctx, hk) })
 	start("timekeeping", func(ctx context.Context) error { return d.keepTime(ctx, hk) })

@@ -26,6 +26,8 @@ type housekeeping struct {
 	cfg       *config.Config
 	notifiers []string
 	told      func()
+	// tidy drops what executors keep of actions that are long over.
+	tidy func(ctx context.Context, before time.Time) error
 
 	// Silence counts only while somebody listens: looked is when resolve last ran, since from when on without a break, and
 	// caughtUp says that what was written before has been read.
@@ -42,6 +44,8 @@ const (
 	resolving = 30 * time.Second
 	pruning   = 10 * time.Minute
 	anchoring = time.Hour
+	// runFilesKept is far longer than an action and its undo take.
+	runFilesKept = 7 * 24 * time.Hour
 )
 
 // A start or a host that slept is given this long until its backlog is read; more while lines are known to wait.
@@ -255,6 +259,11 @@ func heartbeatCluster(service string) string {
 }
 
 func (h *housekeeping) prune(ctx context.Context) error {
+	if h.tidy != nil {
+		if err := h.tidy(ctx, h.now().Add(-runFilesKept)); err != nil {
+			h.log.Error("run files of old actions stay", "err", err)
+		}
+	}
 	_, err := h.st.Prune(ctx, h.now(), store.Retention{Incidents: h.cfg.Retention.Incidents, Prompts: h.cfg.Retention.Prompts})
 	return err
 }
