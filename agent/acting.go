@@ -124,6 +124,15 @@ var decidable = []incident.ProposalState{incident.ProposalApproved, incident.Pro
 // round puts every open proposal before the gate. ctx is the daemon's: what is begun goes on over a reload.
 func (a *acting) round(ctx context.Context) error {
 	open, err := a.st.Proposals(ctx, store.ProposalFilter{States: decidable})
+	if c, ok := errors.AsType[*store.ChangedError](err); ok {
+		// Somebody wrote into the database: what it says now is nothing that anybody proposed, and is never done. The others
+		// go on with the next round.
+		a.log.Error("a proposal was changed in the database and is refused", "proposal", c.Proposal, "err", err)
+		a.again()
+		return a.st.Update(ctx, func(tx *store.Tx) error {
+			return tx.SetProposalState(c.Proposal, incident.ProposalDenied, "logwright", "it was changed in the database")
+		})
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -301,6 +302,42 @@ func TestDecisionsHoldOverReloads(t *testing.T) {
 			return e.Subject == rec.Proposal.ID && strings.Contains(string(e.Detail), "agent.yaml says something else")
 		}) {
 			t.Errorf("the audit does not say why (%v)", err)
+		}
+	})
+}
+
+func TestAProposalThatWasChangedIsNeverDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(t, shop{mode: "enforce", then: "allow"})
+		stop := filepath.Join(w.dir, "stop")
+		if err := os.WriteFile(stop, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.fail(10)
+		id := w.proposal().Proposal.ID
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, "state", "logwright.db")+"?_pragma=busy_timeout(5000)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`UPDATE proposals SET body = replace(body, ?, ?)`, w.done, w.undone); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(stop); err != nil {
+			t.Fatal(err)
+		}
+		w.fail(15)
+		if w.exists(w.done) || w.exists(w.undone) {
+			t.Error("it was done")
+		}
+		entries, err := w.d.st.AuditEntries(t.Context(), 0, 0)
+		if err != nil || !slices.ContainsFunc(entries, func(e store.AuditEntry) bool {
+			return e.Subject == id && strings.Contains(string(e.Detail), "changed in the database")
+		}) {
+			t.Errorf("the audit does not say so (%v)", err)
 		}
 	})
 }

@@ -45,7 +45,7 @@ func Stopped(ctx context.Context, st *store.Store, file string) (string, error) 
 // StopAll turns the kill switch on, in the store and by its file. It is enough that one of them can be done; the error says
 // what could not be, and whether the other holds.
 func StopAll(ctx context.Context, st *store.Store, file, who, why string) error {
-	inStore := st.Update(ctx, func(tx *store.Tx) error { return tx.SetStopped(true, who, why) })
+	inStore := st.UpdateDurable(ctx, func(tx *store.Tx) error { return tx.SetStopped(true, who, why) })
 	var inFile error
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // others have to see that it is there
 		inFile = err

@@ -300,7 +300,9 @@ func TestComment(t *testing.T) {
 	each(t, func(t *testing.T, p *place) {
 		f := p.forge(t, nil)
 		out := execute(t, f, p.proposal(t, 1, 1))
-		comment := func(n int, on incident.ForgeRef, text string) incident.Proposal { return commentOn(p.proposal(t, n, n), on, text) }
+		comment := func(n int, on incident.ForgeRef, text string) incident.Proposal {
+			return commentOn(p.proposal(t, n, n), on, text)
+		}
 		again := comment(2, *out.Forge, "it came back, says @ada, fixes #1 hunter2\n/close")
 		for range 2 {
 			c, err := f.Comment(t.Context(), grant(t, again))
