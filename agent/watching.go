@@ -29,9 +29,12 @@ type watching struct {
 	status func(context.Context, incident.ForgeRef) (github.State, error)
 	undo   func(ctx context.Context, proposal string) error
 
-	// asked is when the forge was last asked about a pull request, by action; undoing are the proposals to undo.
+	// asked is when the forge was last asked about a pull request, by action; undoing are the proposals to undo, with when to
+	// try. It is nil before the first round.
 	asked   map[string]time.Time
-	undoing map[string]bool
+	undoing map[string]time.Time
+	// since is from when on it watches, by a clock that nobody sets; looked and went are the two clocks at the last round.
+	since, went, looked time.Time
 }
 
 const (
@@ -42,6 +45,14 @@ const (
 	// The window in which a merged change is watched, and how many events it is to expect.
 	leastMerged, mostMerged = 10 * time.Minute, 24 * time.Hour
 	mergedExpected          = 5
+	// leastListened is how long a daemon has to have been there before it says that nothing came.
+	leastListened = 10 * time.Second
+	// clockSet is by how much two clocks have to differ for one of them to have been set, or the host to have slept.
+	clockSet = 2 * time.Second
+	// undoAgain is when an undo that failed to begin is tried again, undoLooksBack how old what is to be undone can be: a
+	// remediation's own times and its silence are at most a day and three hours.
+	undoAgain     = time.Minute
+	undoLooksBack = 48 * time.Hour
 )
 
 // settle is how long after an action lines of before it may still come in.
@@ -50,11 +61,21 @@ func settle(silence time.Duration) time.Duration {
 }
 
 func (w *watching) round(ctx context.Context) error {
+	jump := w.pace()
 	var all []error
-	for id := range w.undoing {
+	if w.undoing == nil {
+		if err := w.leftToUndo(ctx); err != nil {
+			return err
+		}
+	}
+	for id, at := range w.undoing {
+		if at.After(w.went) {
+			continue
+		}
 		switch err := w.undo(ctx, id); {
 		case errors.Is(err, errBusy):
 		case err != nil:
+			w.undoing[id] = w.went.Add(undoAgain)
 			all = append(all, err)
 		default:
 			delete(w.undoing, id)
@@ -65,6 +86,10 @@ func (w *watching) round(ctx context.Context) error {
 		return err
 	}
 	for i := range open {
+		if err := w.shift(ctx, &open[i], jump); err != nil {
+			all = append(all, err)
+			continue
+		}
 		if err := w.action(ctx, &open[i]); err != nil {
 			all = append(all, fmt.Errorf("action %s: %w", open[i].ID, err))
 		}
@@ -72,7 +97,57 @@ func (w *watching) round(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// verdict is what is to be written about an action: where Result is not pending, it is over.
+// pace gives by how much the clock was set since the last round, or for how long the host slept: time that did not pass for
+// the log.
+func (w *watching) pace() time.Duration {
+	wall, went := w.now().Round(0), time.Now()
+	jump := time.Duration(0)
+	if w.looked.IsZero() {
+		w.since = went
+	} else if jump = wall.Sub(w.looked) - went.Sub(w.went); jump.Abs() < clockSet {
+		jump = 0
+	} else {
+		w.since = went
+	}
+	w.looked, w.went = wall, went
+	return jump
+}
+
+// shift moves the window of an action with a clock that was set: what counts is how long the log was watched.
+func (w *watching) shift(ctx context.Context, a *incident.Action, by time.Duration) error {
+	if by == 0 || a.Verification == nil || a.Verification.From.IsZero() {
+		return nil
+	}
+	v := *a.Verification
+	v.From, v.To = v.From.Add(by), v.To.Add(by)
+	a.Verification = &v
+	return w.st.Update(ctx, func(tx *store.Tx) error { return tx.SetVerification(a.ID, v) })
+}
+
+// listened says whether the daemon has been there for long enough for a window without a line to mean something: what was
+// written while it was not there has to have been read.
+func (w *watching) listened(window time.Duration) bool {
+	return w.went.Sub(w.since) >= min(catchUp, max(window, leastListened)) && !w.behind()
+}
+
+// leftToUndo finds what did not help and was not undone before the daemon, or its configuration, ended.
+func (w *watching) leftToUndo(ctx context.Context) error {
+	now := w.now()
+	as, err := w.st.Actions(ctx, store.ActionFilter{Kind: incident.KindRemediation, Since: now.Add(-undoLooksBack)})
+	if err != nil {
+		return err
+	}
+	w.undoing = map[string]time.Time{}
+	for i := range as {
+		a := &as[i]
+		if v := a.Verification; v != nil && v.Result == incident.VerifyFailed && a.UndoneAt.IsZero() && a.Until.After(now) {
+			w.undoing[a.Proposal] = time.Time{}
+		}
+	}
+	return nil
+}
+
+// action looks at one action, and writes what it came to where that can be said.
 func (w *watching) action(ctx context.Context, a *incident.Action) error {
 	rec, err := w.st.Proposal(ctx, a.Proposal)
 	if err != nil {
@@ -95,17 +170,29 @@ func (w *watching) action(ctx context.Context, a *incident.Action) error {
 		return w.begin(ctx, a, rec, v)
 	}
 	c, err := w.st.Cluster(ctx, a.Cluster)
+	if errors.Is(err, store.ErrNotFound) {
+		return w.giveUp(ctx, rec, v, "the cluster was forgotten meanwhile (limits.clusters)")
+	}
 	if err != nil {
 		return err
 	}
 	v.Seen = max(c.Events-v.Before, 0)
+	window := v.To.Sub(v.From)
 	switch {
-	case v.Seen > 0:
+	// What says of itself that it is older was counted late, or with another cluster that turned out to be the same.
+	case v.Seen > 0 && !c.LastSeen.Before(v.From.Add(-time.Second)):
 		v.Result = incident.VerifyFailed
 		v.To = now
 		v.Reasons = []string{fmt.Sprintf("the cluster was seen again %s", times(v.Seen))}
-	case now.Before(v.To) || w.behind():
+	case now.Before(v.To):
 		return nil
+	case !w.listened(window):
+		if now.After(v.To.Add(catchUpMost)) {
+			return w.giveUp(ctx, rec, v, "what was written meanwhile has not been read")
+		}
+		return nil
+	case v.Seen > 0:
+		return w.giveUp(ctx, rec, v, fmt.Sprintf("the cluster was counted %s more, by lines that are older than the end of the action", times(v.Seen)))
 	default:
 		if err := w.judge(ctx, a, rec, &v); err != nil {
 			return err
@@ -129,10 +216,20 @@ func (w *watching) begin(ctx context.Context, a *incident.Action, rec *store.Pro
 		}
 		v.Expected = perHour * window.Hours()
 	}
-	if now.Before(from.Add(settle(window))) || w.behind() {
+	begin := from.Add(settle(window))
+	if now.Before(begin) {
+		return nil
+	}
+	if w.behind() {
+		if now.After(begin.Add(catchUpMost)) {
+			return w.giveUp(ctx, rec, v, "what was written meanwhile has not been read")
+		}
 		return nil
 	}
 	c, err := w.st.Cluster(ctx, a.Cluster)
+	if errors.Is(err, store.ErrNotFound) {
+		return w.giveUp(ctx, rec, v, "the cluster was forgotten meanwhile (limits.clusters)")
+	}
 	if err != nil {
 		return err
 	}
@@ -142,6 +239,12 @@ func (w *watching) begin(ctx context.Context, a *incident.Action, rec *store.Pro
 	v.From, v.To, v.Before = now, now.Add(window), c.Events
 	v.Reasons = []string{fmt.Sprintf("the log is watched until %s", v.To.UTC().Format(time.RFC3339))}
 	return w.st.Update(ctx, func(tx *store.Tx) error { return tx.SetVerification(a.ID, v) })
+}
+
+// giveUp ends the watch of an action of which nothing can be said.
+func (w *watching) giveUp(ctx context.Context, rec *store.ProposalRecord, v incident.Verification, why string) error {
+	v.Result, v.Reasons = incident.VerifyInconclusive, []string{why + ": that nothing is seen proves nothing"}
+	return w.write(ctx, rec, v)
 }
 
 // judge says what a window without an event of the cluster proves.
@@ -187,6 +290,9 @@ func (w *watching) judge(ctx context.Context, a *incident.Action, rec *store.Pro
 // pullRequest looks after a pull request until it is merged or closed. It says whether it is still to be waited for.
 func (w *watching) pullRequest(ctx context.Context, a *incident.Action, v *incident.Verification) (bool, error) {
 	if !a.ClosedAt.IsZero() {
+		if !a.Merged { // the process died before it could say so
+			notMerged(v)
+		}
 		return false, nil
 	}
 	if w.status == nil || a.Outcome.Forge == nil {
@@ -210,11 +316,15 @@ func (w *watching) pullRequest(ctx context.Context, a *incident.Action, v *incid
 		at = now
 	}
 	if !s.Merged {
-		v.Result = incident.VerifyInconclusive
-		v.Reasons = []string{"the pull request was closed without being merged"}
+		notMerged(v)
 	}
 	a.ClosedAt, a.Merged = at, s.Merged
 	return false, w.st.Update(ctx, func(tx *store.Tx) error { return tx.ClosePullRequest(a.ID, at, s.Merged) })
+}
+
+func notMerged(v *incident.Verification) {
+	v.Result = incident.VerifyInconclusive
+	v.Reasons = []string{"the pull request was closed without being merged"}
 }
 
 // write keeps what an action came to, moves proposal and incident on, and tells.
@@ -251,10 +361,7 @@ func (w *watching) write(ctx context.Context, rec *store.ProposalRecord, v incid
 		return err
 	}
 	if v.Result == incident.VerifyFailed && p.Remedy != nil && len(p.Remedy.Undo) > 0 {
-		if w.undoing == nil {
-			w.undoing = map[string]bool{}
-		}
-		w.undoing[p.ID] = true
+		w.undoing[p.ID] = time.Time{}
 	}
 	w.told()
 	return nil
