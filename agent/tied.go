@@ -21,6 +21,16 @@ func tied(cfg *config.Config, inc *incident.Incident) incident.Tied {
 		}
 		out[kind] = append(out[kind], incident.TiedValue{Value: value, From: from})
 	}
+	addUnits := func(n int) {
+		for _, u := range cfg.Services[n].Match.Units {
+			if !strings.ContainsAny(u, "*?[\\") {
+				if !strings.Contains(u, ".") {
+					u += ".service"
+				}
+				add(incident.TiedUnit, u, fmt.Sprintf("services[%d].match.units", n))
+			}
+		}
+	}
 	for i := range inc.Samples {
 		r := &inc.Samples[i].Record
 		unit := ""
@@ -35,14 +45,7 @@ func tied(cfg *config.Config, inc *incident.Incident) incident.Tied {
 		}
 		s := &cfg.Services[n]
 		add(incident.TiedService, s.Name, fmt.Sprintf("services[%d].match", n))
-		for _, u := range s.Match.Units {
-			if !strings.ContainsAny(u, "*?[\\") {
-				if !strings.Contains(u, ".") {
-					u += ".service"
-				}
-				add(incident.TiedUnit, u, fmt.Sprintf("services[%d].match.units", n))
-			}
-		}
+		addUnits(n)
 		for _, c := range s.Match.Containers {
 			add(incident.TiedContainer, c, fmt.Sprintf("services[%d].match.containers", n))
 		}
@@ -52,11 +55,7 @@ func tied(cfg *config.Config, inc *incident.Incident) incident.Tied {
 		for n := range cfg.Services {
 			if s := &cfg.Services[n]; s.Name == inc.Service && s.Heartbeat > 0 {
 				add(incident.TiedService, s.Name, fmt.Sprintf("services[%d].heartbeat", n))
-				for _, u := range s.Match.Units {
-					if !strings.ContainsAny(u, "*?[\\") {
-						add(incident.TiedUnit, u, fmt.Sprintf("services[%d].match.units", n))
-					}
-				}
+				addUnits(n)
 			}
 		}
 	}
