@@ -43,6 +43,8 @@ type acting struct {
 	told, again func()
 	fault       func(point string)
 	crew        *crew
+	// held says why an undo has to wait, by proposal, so that it is audited once. Only who watches uses it.
+	held map[string]string
 }
 
 // crew is who acts at the moment. It outlives a reload: what is being done is finished. One action at a time is done for
@@ -121,8 +123,8 @@ func (a *acting) point(name string) {
 // decidable are the states in which the gate is asked.
 var decidable = []incident.ProposalState{incident.ProposalApproved, incident.ProposalNew, incident.ProposalWaiting}
 
-// round puts every open proposal before the gate. ctx is the daemon's: what is begun goes on over a reload.
-func (a *acting) round(ctx context.Context) error {
+// round puts every open proposal before the gate, until work ends. ctx is the daemon's: what is begun goes on over a reload.
+func (a *acting) round(ctx, work context.Context) error {
 	open, err := a.st.Proposals(ctx, store.ProposalFilter{States: decidable})
 	if c, ok := errors.AsType[*store.ChangedError](err); ok {
 		// Somebody wrote into the database: what it says now is nothing that anybody proposed, and is never done. The others
@@ -141,8 +143,8 @@ func (a *acting) round(ctx context.Context) error {
 		if err := a.decide(ctx, &open[i].Proposal); err != nil && first == nil {
 			first = fmt.Errorf("proposal %s: %w", open[i].Proposal.ID, err)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if work.Err() != nil {
+			return work.Err() // there may be other rules by now
 		}
 	}
 	return first
@@ -185,6 +187,9 @@ func (a *acting) decide(ctx context.Context, p *incident.Proposal) error {
 		}
 		if err := a.confirm(&rec.Proposal, full); err != nil {
 			told = true
+			if err := a.anew(tx, rec); err != nil {
+				return err
+			}
 			return a.expire(tx, rec, err.Error())
 		}
 		stopped, err := tx.Stopped()
@@ -268,7 +273,26 @@ func (a *acting) expire(tx *store.Tx, rec *store.ProposalRecord, why string) err
 	if err := tx.SetProposalState(rec.Proposal.ID, incident.ProposalExpired, "logwright", why); err != nil {
 		return err
 	}
+	if err := restate(tx, rec.Proposal.Incident, why); err != nil {
+		return err
+	}
 	return a.tell(tx, incident.EventExpired, rec.Proposal.ID, why)
+}
+
+// mostAnew is how often a remediation is proposed again for an incident because the one before did not fit any more.
+const mostAnew = 3
+
+// anew lets the remediations be considered again for the incident of a proposal that no longer is what the configuration
+// says: nothing else would ever propose what it says now.
+func (a *acting) anew(tx *store.Tx, rec *store.ProposalRecord) error {
+	if rec.Proposal.Kind != incident.KindRemediation {
+		return nil
+	}
+	before, err := tx.Proposals(store.ProposalFilter{Incident: rec.Proposal.Incident, Kind: rec.Proposal.Kind})
+	if err != nil || len(before) > mostAnew {
+		return err
+	}
+	return tx.SetConsidered(rec.Proposal.Incident, considerRemedy, "", rec.Proposal.ID+" does not fit any more, so it is considered again")
 }
 
 // begin writes the intent.
@@ -353,23 +377,24 @@ func (a *acting) execute(ctx context.Context, g policy.Grant) {
 		}
 	}
 	a.point("after-execute")
-	a.finish(ctx, &p, out)
+	a.finish(ctx, p.ActionID(), func(tx *store.Tx) error { return a.end(tx, &p, out) })
 }
 
 // finish writes an outcome, however long that takes: it is known only here.
-func (a *acting) finish(ctx context.Context, p *incident.Proposal, out incident.Outcome) {
+func (a *acting) finish(ctx context.Context, action string, write func(*store.Tx) error) {
 	keep := context.WithoutCancel(ctx)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := a.st.UpdateDurable(keep, func(tx *store.Tx) error { return a.end(tx, p, out) })
+		err := a.st.UpdateDurable(keep, write)
 		if err == nil {
 			break
 		}
-		a.log.Error("the outcome of an action can't be kept and is tried again", "action", p.ActionID(), "err", err)
+		a.log.Error("the outcome of an action can't be kept and is tried again", "action", action, "err", err)
 		if ctx.Err() != nil && wait > 5*time.Second {
 			return // the process ends; the next one looks at the world
 		}
 		time.Sleep(wait)
 	}
+	a.point("after-outcome")
 	a.told()
 	a.again()
 }
@@ -418,6 +443,9 @@ func (a *acting) reconcile(ctx context.Context) error {
 				out = incident.Outcome{Result: incident.ResultUnknown, EndedAt: a.now(),
 					Detail: "the process died while it was being done, and what came of it can't be found out: " + err.Error()}
 			}
+			if ctx.Err() != nil {
+				return ctx.Err() // it could not look for long enough: the next one does
+			}
 		}
 		a.log.Warn("an action was cut short", "action", act.ID, "name", act.Name, "result", out.Result, "detail", out.Detail)
 		err = a.st.UpdateDurable(ctx, func(tx *store.Tx) error {
@@ -448,8 +476,9 @@ func (a *acting) undo(ctx context.Context, proposal string) error {
 	}
 	var grant policy.Grant
 	var granted bool
+	var held string
 	err = a.st.UpdateDurable(ctx, func(tx *store.Tx) error {
-		grant, granted = policy.Grant{}, false
+		grant, granted, held = policy.Grant{}, false, ""
 		stopped, err := tx.Stopped()
 		if err != nil {
 			return err
@@ -459,6 +488,12 @@ func (a *acting) undo(ctx context.Context, proposal string) error {
 			return err
 		}
 		v := a.policy.DecideUndo(a.now(), *p, *now.Action, stoppedBy(a.killSwitch, stopped))
+		if v.Temporary() {
+			held = v.Decision().Reasons[0]
+			if a.held[p.ID] == held {
+				return nil
+			}
+		}
 		if err := tx.Audit(store.Entry{Actor: "logwright", Action: "decided-undo", Subject: now.Action.ID, Detail: v.Decision()}); err != nil {
 			return err
 		}
@@ -467,31 +502,38 @@ func (a *acting) undo(ctx context.Context, proposal string) error {
 		}
 		return tx.BeginUndo(now.Action.ID)
 	})
+	if err == nil && held != "" {
+		if a.held == nil {
+			a.held = map[string]string{}
+		}
+		a.held[p.ID], err = held, errBusy
+	} else {
+		delete(a.held, p.ID)
+	}
 	if err != nil || !granted {
 		a.crew.release(p.Service)
 		return err
 	}
+	a.point("after-undo-intent")
 	a.crew.start(ctx, p.Service, func(ctx context.Context) {
 		out, err := a.executors[p.Kind].Execute(ctx, grant)
 		if err != nil {
 			out.Result, out.EndedAt = incident.ResultUnknown, a.now()
 			out.Detail = "undoing was begun, and what came of it is not known: " + err.Error()
 		}
-		err = a.st.UpdateDurable(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		a.point("after-undo")
+		a.finish(ctx, p.ActionID(), func(tx *store.Tx) error {
 			if err := tx.EndUndo(p.ActionID(), out); err != nil {
 				return err
 			}
 			return a.tell(tx, incident.EventUndone, p.ID, "")
 		})
-		if err != nil {
-			a.log.Error("what came of an undo could not be kept", "action", p.ActionID(), "err", err)
-		}
-		a.told()
 	})
 	return nil
 }
 
-var errBusy = errors.New("something else is being done for the service")
+// errBusy says that an undo has to wait: something else is being done for the service, or everything is stopped.
+var errBusy = errors.New("it has to wait")
 
 // tell puts an event about a proposal into the outbox.
 func (a *acting) tell(tx *store.Tx, kind incident.EventKind, proposal, text string) error {

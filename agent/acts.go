@@ -144,7 +144,12 @@ func (d *Daemon) startActing(
 	watch := &watching{
 		st: d.st, log: log, now: d.o.Now, notifiers: p.names, told: func() { told(); w.wake() },
 		behind: func() bool { return g.behind(d.o.Now()) }, probe: p.acts.runner.Probe,
-		undo: func(_ context.Context, id string) error { return act.undo(ctx, id) },
+		undo: func(_ context.Context, id string) error {
+			if !d.reconciled.Load() {
+				return errBusy // what the process before began may still go on
+			}
+			return act.undo(ctx, id)
+		},
 	}
 	if p.acts.forge != nil {
 		watch.status = p.acts.forge.Status
@@ -156,7 +161,7 @@ func (d *Daemon) startActing(
 	start("watching actions", func(ctx context.Context) error {
 		return hk.run(ctx, job{"watching what was done", lookAgain, time.Time{}, watch.round})
 	})
-	sw := &switchWatch{st: d.st, file: cfg.KillSwitch, now: d.o.Now, notifiers: p.names, told: told, stop: d.crew.stop}
+	sw := &switchWatch{st: d.st, file: cfg.KillSwitch, now: d.o.Now, notifiers: p.names, told: told, stop: d.crew.stop, was: &d.stopped}
 	start("the kill switch", func(ctx context.Context) error {
 		return hk.run(ctx, job{"looking at the kill switch", lookAgain, time.Time{}, sw.look})
 	})
@@ -189,7 +194,7 @@ func (d *Daemon) gate(ctx, work context.Context, a *acting, w waker) error {
 	for {
 		err := d.reconcile(work, a)
 		if err == nil {
-			err = a.round(ctx)
+			err = a.round(ctx, work)
 		}
 		if err != nil && work.Err() == nil {
 			d.o.Logger.Error("deciding failed and is tried again", "err", err)
@@ -201,11 +206,11 @@ func (d *Daemon) gate(ctx, work context.Context, a *acting, w waker) error {
 }
 
 func (d *Daemon) reconcile(ctx context.Context, a *acting) error {
-	if d.reconciled {
+	if d.reconciled.Load() {
 		return nil
 	}
 	err := a.reconcile(ctx)
-	d.reconciled = err == nil
+	d.reconciled.Store(err == nil)
 	return err
 }
 
@@ -217,7 +222,9 @@ type switchWatch struct {
 	notifiers []string
 	told      func()
 	stop      func()
-	was       string
+	// was is why everything was stopped when it was last looked at, "" where it was not. It outlives a reload, so that
+	// nothing is told twice.
+	was *string
 }
 
 func (s *switchWatch) look(ctx context.Context) error {
@@ -228,8 +235,8 @@ func (s *switchWatch) look(ctx context.Context) error {
 	if why != "" {
 		s.stop()
 	}
-	if (why == "") == (s.was == "") {
-		s.was = why
+	if (why == "") == (*s.was == "") {
+		*s.was = why
 		return nil
 	}
 	e := incident.Event{ID: newID(), Kind: incident.EventStopped, At: s.now(), Text: "Nothing is done any more: " + why + "."}
@@ -239,7 +246,7 @@ func (s *switchWatch) look(ctx context.Context) error {
 	if err := s.st.Update(ctx, func(tx *store.Tx) error { return tx.Enqueue(e, s.notifiers...) }); err != nil {
 		return err
 	}
-	s.was = why
+	*s.was = why
 	s.told()
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -60,8 +61,15 @@ type Daemon struct {
 	// pulses outlive a reload: they are nowhere else. So does crew: what is being done is finished.
 	pulses *cluster.Pulses
 	crew   *crew
-	// reconciled says that what the process before left undone has been looked at; reconciling holds others off meanwhile.
-	reconciled bool
+	// reconciled says that what the process before left undone has been looked at. stopped is why the kill switch was last
+	// seen on.
+	reconciled atomic.Bool
+	stopped    string
+	// What is being done goes on over a reload, and wakes those who tell and decide then.
+	telling waker
+	acting  actingWakers
+	// tweak lets tests change what a configuration made.
+	tweak func(*acts)
 }
 
 // NewDaemon opens the store and takes its lock. Close it.
@@ -79,7 +87,8 @@ func NewDaemon(ctx context.Context, cfg *config.Config, o Options) (*Daemon, err
 	if err := st.Lock(ctx); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error), pulses: cluster.NewPulses(maxPulses), crew: newCrew()}, nil
+	return &Daemon{o: o, cfg: cfg, st: st, reload: make(chan chan error), pulses: cluster.NewPulses(maxPulses), crew: newCrew(),
+		telling: newWaker(), acting: newActingWakers()}, nil
 }
 
 // ownState refuses to run as root on a directory that somebody else may change: its owner could put a link where a file is about
@@ -241,7 +250,7 @@ func (d *Daemon) build(cfg *config.Config) (*parts, error) {
 // generation runs one configuration until ctx ends (then the next is nil) or a reload gives another.
 func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	debug.SetMemoryLimit(p.cfg.Limits.Memory)
-	wakeDiagnosing, wakeTelling := newWaker(), newWaker()
+	wakeDiagnosing, wakeTelling := newWaker(), d.telling
 	g := &ingest{
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,
 		spikes: p.cfg.Triggers.Spike != config.SpikeOff, fault: d.o.Fault,
@@ -275,7 +284,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	for _, c := range p.collectors {
 		start("source "+c.name, func(ctx context.Context) error { return d.supervise(ctx, g, c, wakeTelling) })
 	}
-	w := newActingWakers()
+	w := d.acting
 	dg := &diagnosing{
 		st: d.st, log: d.o.Logger, now: d.o.Now, d: p.diagnoser, notifiers: p.names, model: !p.cfg.Model.Offline(),
 		told: func() { wakeTelling.wake(); w.wake() }, notBefore: map[string]time.Time{}, tries: map[string]int{},
@@ -308,8 +317,8 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 			return nil, err
 		case done := <-d.reload:
 			next, err := d.loadNext()
-			done <- err
 			if err != nil {
+				done <- err
 				d.o.Logger.Error("the new configuration was refused; everything goes on as it was", "err", err)
 				continue
 			}
@@ -323,6 +332,7 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 			if err := d.audit(ctx, "reloaded"); err != nil && ctx.Err() == nil {
 				d.o.Logger.Error("the reload could not be audited", "err", err)
 			}
+			done <- nil // not before nothing goes by the old rules any more
 			return next, nil
 		}
 	}
@@ -349,6 +359,9 @@ func (d *Daemon) supervise(ctx context.Context, g *ingest, c namedCollector, tel
 	wait := time.Second
 	for {
 		started := d.o.Now()
+		if wait > time.Second {
+			g.lapse(c.name, started)
+		}
 		err := c.Collect(ctx, g.cursor(c.name), func(b collectors.Batch) error { return g.take(ctx, c.name, b) })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end was asked for: what Collect says of it is no failure
@@ -359,6 +372,7 @@ func (d *Daemon) supervise(ctx context.Context, g *ingest, c namedCollector, tel
 		if broken != nil {
 			return broken
 		}
+		g.lapse(c.name, time.Time{})
 		if d.o.Now().Sub(started) > most {
 			wait = time.Second
 		}

@@ -46,6 +46,8 @@ type ingest struct {
 	step      step
 	broken    error
 	full      bool // the last commit failed; said once
+	// lapsed are the sources that stopped: zero while they are down, else when they were started again.
+	lapsed map[string]time.Time
 
 	// crowd bounds the incidents that are open at once.
 	crowd crowd
@@ -158,12 +160,31 @@ func (g *ingest) flushIdle(ctx context.Context, idle time.Duration) error {
 	return g.commit(ctx)
 }
 
-// behind says whether more lines are known to wait to be read, or may be: it is busy.
+// backAgain is how long a source that was started again is given to read what came meanwhile, or to stop again.
+const backAgain = 30 * time.Second
+
+// lapse notes that a source stopped (at is zero), or when it was started again.
+func (g *ingest) lapse(source string, at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lapsed == nil {
+		g.lapsed = map[string]time.Time{}
+	}
+	g.lapsed[source] = at
+}
+
+// behind says whether more lines are known to wait to be read, or may be: it is busy, or a source is down.
 func (g *ingest) behind(now time.Time) bool {
 	if !g.mu.TryLock() {
 		return true
 	}
 	defer g.mu.Unlock()
+	for source, at := range g.lapsed {
+		if at.IsZero() || now.Sub(at).Abs() < backAgain {
+			return true
+		}
+		delete(g.lapsed, source)
+	}
 	for _, s := range g.p.streams {
 		if s.more && now.Sub(s.readAt) < time.Minute {
 			return true
