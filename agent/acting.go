@@ -392,7 +392,7 @@ func (a *acting) finish(ctx context.Context, action string, write func(*store.Tx
 		if ctx.Err() != nil && wait > 5*time.Second {
 			return // the process ends; the next one looks at the world
 		}
-		time.Sleep(wait)
+		sleep(keep, wait)
 	}
 	a.point("after-outcome")
 	a.told()

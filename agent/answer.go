@@ -98,7 +98,7 @@ func ProposeRemedy(ctx context.Context, st *store.Store, cfg *config.Config, id,
 	return st.Proposal(ctx, p.ID)
 }
 
-// Explained is what the gate makes of a proposal.
+// ExplainedDecision is what the gate makes of a proposal.
 type ExplainedDecision struct {
 	Verdict incident.Decision
 	Rules   []policy.RuleTrace

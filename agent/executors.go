@@ -22,7 +22,7 @@ func (f forgeExecutor) Execute(ctx context.Context, g policy.Grant) (incident.Ou
 	out, err := f.forge.Execute(ctx, g)
 	if err != nil {
 		now := f.now().UTC()
-		return incident.Outcome{Result: incident.ResultFailed, Detail: "nothing was begun: " + err.Error(), StartedAt: now, EndedAt: now}, nil
+		return incident.Outcome{Result: incident.ResultFailed, Detail: "nothing was begun: " + err.Error(), StartedAt: now, EndedAt: now}, nil //nolint:nilerr // the outcome says it
 	}
 	return out, nil
 }
@@ -54,7 +54,7 @@ func (c commentExecutor) Execute(ctx context.Context, g policy.Grant) (incident.
 	out, err := c.forge.Comment(ctx, g)
 	if err != nil {
 		now := c.now().UTC()
-		return incident.Outcome{Result: incident.ResultFailed, Detail: "nothing was said: " + err.Error(), StartedAt: now, EndedAt: now}, nil
+		return incident.Outcome{Result: incident.ResultFailed, Detail: "nothing was said: " + err.Error(), StartedAt: now, EndedAt: now}, nil //nolint:nilerr // the outcome says it
 	}
 	return out, nil
 }

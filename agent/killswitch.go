@@ -47,9 +47,9 @@ func Stopped(ctx context.Context, st *store.Store, file string) (string, error) 
 func StopAll(ctx context.Context, st *store.Store, file, who, why string) error {
 	inStore := st.UpdateDurable(ctx, func(tx *store.Tx) error { return tx.SetStopped(true, who, why) })
 	var inFile error
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // others have to see that it is there
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		inFile = err
-	} else if f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o644); err != nil { //nolint:gosec // the operator's own path
+	} else if f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o644); err != nil {
 		inFile = err
 	} else {
 		_, err = fmt.Fprintf(f, "%s %s: %s\n", time.Now().UTC().Format(time.RFC3339), who, incident.PrintableLine(why))

@@ -256,7 +256,7 @@ func (w *watching) judge(ctx context.Context, a *incident.Action, rec *store.Pro
 			return ctx.Err()
 		case err != nil:
 			v.Result, v.Reasons = incident.VerifyInconclusive, []string{"the probe could not be run: " + err.Error()}
-			return nil
+			return nil //nolint:nilerr // the verification says it
 		case !alive:
 			v.Result, v.Reasons = incident.VerifyFailed, []string{"the probe says that the service is not alive: " + detail}
 			return nil
