@@ -26,6 +26,8 @@ type Report struct {
 	Usage store.Usage
 	// Unasked is how many incidents the model was not asked about because there were more than Asking.Most.
 	Unasked int
+	// Proposals are, by incident, what the operator's remediations would be and what the rules would say of them.
+	Proposals map[string][]store.ProposalRecord
 }
 
 // Asking says how a model is used in a one-shot diagnosis.
@@ -65,6 +67,9 @@ func (o *OneShot) Diagnose(ctx context.Context, a Asking) (*Report, error) {
 		if err := o.ask(ctx, d, r, a); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.propose(r); err != nil {
+		return nil, err
 	}
 	return r, readErr
 }

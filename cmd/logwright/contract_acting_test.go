@@ -22,7 +22,7 @@ policy:
   rules:
   - {name: ask, when: 'risk == "low"', then: ask, windows: ["Mon-Sun 00:00-24:00 UTC"], limit: {per: service, count: 1, within: 1h}}
 remediations:
-- {name: restart, risk: low, params: {unit: {enum: [app.service], target: unit}}, run: [systemctl, restart, "{unit}"], timeout: 10s, verify: {silence: 1m}}
+- {name: restart, risk: low, params: {unit: {enum: [app.service], target: unit}}, run: [systemctl, restart, "{unit}"], mends: {categories: [network, dependency]}, timeout: 10s, verify: {silence: 1m}}
 `
 
 // actingState makes a state directory with an incident and a proposal that went through everything that a proposal can.
@@ -112,6 +112,14 @@ func TestActingOutputsFitTheirSchemas(t *testing.T) {
 				t.Errorf("%s is not in\n%s", tc.want, out)
 			}
 		})
+	}
+	if err := os.WriteFile(filepath.Join(dir, "app.log"), []byte("2026-03-01 10:00:01 ERROR dial tcp 10.0.0.5:5432: connect: connection refused\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := run(t, "", "diagnose", "-o", "json", "--config", filepath.Join(dir, "agent.yaml"), filepath.Join(dir, "app.log"))
+	fits(t, "diagnose-1", out)
+	if code != exitDone || !strings.Contains(out, `"simulated": true`) || !strings.Contains(out, `"app.service"`) {
+		t.Errorf("what would be proposed is not said: exit %d\n%s\n%s", code, errs, out)
 	}
 	if _, errs, code := run(t, "", "reject", id, "--config", filepath.Join(dir, "agent.yaml")); code != exitFailed || !strings.Contains(errs, "approved") {
 		t.Errorf("an answer was taken twice: exit %d, %s", code, errs)

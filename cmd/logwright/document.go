@@ -95,9 +95,15 @@ type releaseDocument struct {
 }
 
 func newDiagnoseDocument(r *agent.Report) diagnoseDocument {
+	incidents := incidentDocuments(r.Incidents)
+	for i := range incidents {
+		if list := r.Proposals[incidents[i].ID]; len(list) > 0 {
+			incidents[i].Proposals = proposalDocuments(list)
+		}
+	}
 	return diagnoseDocument{
 		Schema:    "logwright/diagnose/1",
-		Incidents: incidentDocuments(r.Incidents),
+		Incidents: incidents,
 		Omitted:   omittedDocument{Incidents: r.Omitted.Incidents, Events: r.Omitted.Events},
 		Usage: usageDocument{
 			ModelCalls: r.Usage.Calls, InputTokens: r.Usage.InputTokens, OutputTokens: r.Usage.OutputTokens, USD: r.Usage.USD,
