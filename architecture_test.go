@@ -58,6 +58,7 @@ var (
 		"agent":        {anything},
 		"agent/config": {anything},
 		"eval":         {anything},
+		"demo":         {anything},
 		"cmd":          {anything},
 	}
 	alone = []string{"agent", "collectors"}

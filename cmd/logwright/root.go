@@ -152,6 +152,7 @@ func (a *app) root() *cobra.Command {
 		a.runCommand(), a.diagnoseCommand(), a.explainCommand(), a.incidentsCommand(), a.promptCommand(),
 		a.doctorCommand(), a.auditCommand(), a.deployCommand(),
 		a.answerCommand(true), a.answerCommand(false), a.policyCommand(), a.remediationCommand(), a.stopCommand(true), a.stopCommand(false),
+		a.demoCommand(),
 	)
 	return root
 }
