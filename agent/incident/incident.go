@@ -235,7 +235,7 @@ type Event struct {
 	Decision *Decision `json:"decision,omitempty"`
 	Approval *Approval `json:"approval,omitempty"`
 	Action   *Action   `json:"action,omitempty"`
-	// Was is the incident's severity before, for EventWorse.
+	// Was is the incident's severity before, for EventWorse; for a storm of these the least that one of them had.
 	Was Severity `json:"was,omitempty"`
 	// Text is Logwright's own words where there is no incident (a gap, a model that is down).
 	Text string `json:"text,omitempty"`

@@ -75,6 +75,7 @@ func (v viewer) doing(out *view, e incident.Event) {
 		out.plan = append(out.plan, fact{"proposal", v.name(p.ID)})
 		v.change(out, p, judged(e.Kind))
 		v.remedy(out, p, e.Kind)
+		v.comment(out, p, judged(e.Kind))
 		if p.Why != "" && judged(e.Kind) {
 			out.plan = append(out.plan, fact{"for", v.line(p.Why)})
 		}
@@ -123,9 +124,11 @@ func actingHeadline(e incident.Event) string {
 	what := acting[e.Kind]
 	var outcome, undo incident.Outcome
 	var verified incident.Verification
-	pull := e.Proposal != nil && e.Proposal.Kind == incident.KindPullRequest
+	is := func(kind incident.ProposalKind) bool {
+		return e.Proposal != nil && e.Proposal.Kind == kind || e.Action != nil && e.Action.Kind == kind
+	}
+	pull, comment := is(incident.KindPullRequest), is(incident.KindComment)
 	if a := e.Action; a != nil {
-		pull = pull || a.Kind == incident.KindPullRequest
 		if a.Outcome != nil {
 			outcome = *a.Outcome
 		}
@@ -149,6 +152,8 @@ func actingHeadline(e incident.Event) string {
 		return "Not done"
 	case e.Kind == incident.EventActed && pull:
 		return "Pull request opened"
+	case e.Kind == incident.EventActed && comment:
+		return "Commented"
 	case e.Kind == incident.EventFailed && outcome.Result == incident.ResultDone && verified.Result == incident.VerifyFailed:
 		return "Done, but did not help"
 	case e.Kind == incident.EventUndone && undo.Result != "" && undo.Result != incident.ResultDone:
@@ -252,6 +257,18 @@ func (v viewer) change(out *view, p *incident.Proposal, whole bool) {
 	}
 	if c.Explanation != "" {
 		add("explained", v.line(c.Explanation))
+	}
+}
+
+// comment tells which pull request is commented on and, in whole, with which words beside the incident's facts.
+func (v viewer) comment(out *view, p *incident.Proposal, whole bool) {
+	c := p.Comment
+	if c == nil {
+		return
+	}
+	out.plan = append(out.plan, fact{"on pull", v.pull(&c.On)})
+	if text := v.line(c.Text); whole && text != "" {
+		out.plan = append(out.plan, fact{"says", text})
 	}
 }
 
@@ -382,7 +399,7 @@ func (v viewer) action(out *view, e incident.Event) {
 	}
 	if o := a.Outcome; o != nil {
 		add("outcome", v.outcome(o, a.Kind))
-		if f := o.Forge; f != nil {
+		if f := o.Forge; f != nil && a.Kind != incident.KindComment { // what a comment is on is told already
 			add("pull", v.pull(f))
 		}
 		out.output = v.tail(o.Output)

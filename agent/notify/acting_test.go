@@ -50,6 +50,19 @@ func patch() *incident.Proposal {
 	}
 }
 
+// seenAgain proposes to say on a pull request that its fault is back.
+func seenAgain() *incident.Proposal {
+	return &incident.Proposal{
+		ID: proposalOne, Incident: "lw-2fa7k3q9xw5m.2", Cluster: "lw-2fa7k3q9xw5m", Service: "api", Kind: incident.KindComment, At: t0,
+		Title: "say on pull request #12 that it was seen again", Why: "its pull request is open already: a-01JC3W9T6ZK5X9M2Q8R4V7B1NE",
+		Comment: &incident.Comment{On: pullTwelve(), Text: "The pull request is still open."},
+	}
+}
+
+func pullTwelve() incident.ForgeRef {
+	return incident.ForgeRef{URL: "https://github.com/acme/api/pull/12", Number: 12, Branch: "logwright/lw-2fa7k3q9xw5m.1", Commit: strings.Repeat("b", 40)}
+}
+
 func decision(outcome string, simulated bool) *incident.Decision {
 	return &incident.Decision{Outcome: outcome, Rule: "restart-low", Reasons: []string{"the rule restart-low matches", "0 of 2 within 24h for the service worker"},
 		Simulated: simulated, At: t0}
@@ -91,8 +104,11 @@ func actingCases() map[string]incident.Event {
 	}
 	done := func(kind incident.EventKind, a *incident.Action) incident.Event {
 		p := remediation()
-		if a.Kind == incident.KindPullRequest {
+		switch a.Kind {
+		case incident.KindPullRequest:
 			p = patch()
+		case incident.KindComment:
+			p = seenAgain()
 		}
 		return with(of(kind, p), func(e *incident.Event) { e.Action = a })
 	}
@@ -130,6 +146,13 @@ func actingCases() map[string]incident.Event {
 		"acted-pull": done(incident.EventActed, ended(patch(), incident.Outcome{Result: incident.ResultDone, Detail: "a draft was opened", Forge: &incident.ForgeRef{
 			URL: "https://github.com/acme/api/pull/12", Number: 12, Branch: "logwright/lw-2fa7k3q9xw5m.1", Commit: strings.Repeat("b", 40),
 		}})),
+		"waiting-comment": decided(incident.EventWaiting, seenAgain(), incident.DecisionAsk, false),
+		"acted-comment": done(incident.EventActed, ended(seenAgain(), incident.Outcome{
+			Result: incident.ResultDone, Detail: "commented on pull request #12", Forge: new(pullTwelve()),
+		})),
+		"failed-comment": done(incident.EventFailed, ended(seenAgain(), incident.Outcome{
+			Result: incident.ResultFailed, Detail: "no comment was added to pull request #12: it is closed", Forge: new(pullTwelve()),
+		})),
 		"acted-local": done(incident.EventActed, ended(patch(), incident.Outcome{Result: incident.ResultDone, Forge: &incident.ForgeRef{URL: "/srv/pulls/1.md", Number: 1}})),
 		"acted-skipped": done(incident.EventActed, ended(remediation(), incident.Outcome{
 			Result: incident.ResultSkipped, Detail: "the check said no: exit 1", Exit: 1, Output: "disabled",
@@ -166,6 +189,7 @@ func hostileActing(kind incident.EventKind) incident.Event {
 	r.Run, r.Check, r.Probe, r.Undo = []string{evil, "--password", "hunter2"}, []string{evil}, []string{evil}, []string{evil}
 	r.Risk, r.Targets = evil, []string{evil}
 	p.Remedy = r
+	p.Comment = &incident.Comment{On: incident.ForgeRef{URL: evil, Branch: evil, Commit: evil}, Text: evil}
 	out := incident.Outcome{Result: incident.Result(evil), Detail: evil, Output: evil, Forge: &incident.ForgeRef{URL: evil, Branch: evil, Commit: evil}}
 	a := &incident.Action{ID: evil, Name: evil, Rule: evil, By: evil, Outcome: &out, Undo: &out,
 		Verification: &incident.Verification{Result: evil, Reasons: []string{evil}, Alive: evil}}

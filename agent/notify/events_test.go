@@ -74,6 +74,8 @@ func cases() map[string]incident.Event {
 	resent.Resend = true
 	resolved := diagnosed()
 	resolved.State, resolved.Simulated = incident.StateResolved, false
+	worse := event(incident.EventWorse, diagnosed())
+	worse.Incident.Simulated, worse.Was = false, incident.SeverityDebug
 	silent := poolIncident()
 	silent.Samples, silent.Template, silent.Events, silent.Release = nil, "", 0, nil
 	silent.Title, silent.Trigger = "api: silent", incident.TriggerSilence
@@ -95,6 +97,7 @@ func cases() map[string]incident.Event {
 		"opened":         event(incident.EventOpened, poolIncident()),
 		"diagnosed":      event(incident.EventDiagnosed, diagnosed()),
 		"resent":         resent,
+		"worse":          worse,
 		"resolved":       event(incident.EventResolved, resolved),
 		"silence":        silence,
 		"hostile":        event(incident.EventDiagnosed, hostile()),

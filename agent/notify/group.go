@@ -25,6 +25,7 @@ var storms = map[incident.EventKind]struct {
 	incident.EventSilence:   {"opened because services are silent", true},
 	incident.EventDiagnosed: {"diagnosed", false},
 	incident.EventSpike:     {"spiked", false},
+	incident.EventWorse:     {"got worse than they began", false},
 	incident.EventResolved:  {"resolved", false},
 	incident.EventReopened:  {"reopened", false},
 	incident.EventIgnored:   {"ignored", false},
@@ -72,8 +73,11 @@ func storm(kind incident.EventKind, all []incident.Event) incident.Event {
 	at := map[string]time.Time{}
 	var ids []string
 	var texts []string
-	for _, one := range all {
+	for i, one := range all {
 		ids = append(ids, one.ID)
+		if i == 0 || one.Was < e.Was {
+			e.Was = one.Was // who has heard of this one has heard of all
+		}
 		e.Resend = e.Resend || one.Resend
 		if one.At.After(e.At) {
 			e.At = one.At

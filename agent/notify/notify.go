@@ -151,8 +151,8 @@ func (f *filter) Notify(ctx context.Context, e incident.Event) error {
 	if alwaysTold(e.Kind) {
 		return f.next.Notify(ctx, e)
 	}
-	if e.Kind == incident.EventWorse && e.Was >= f.least {
-		return nil // who hears of it already is not told again
+	if (e.Kind == incident.EventWorse || e.Kind == incident.EventStorm && e.Was != 0) && e.Was >= f.least {
+		return nil // who has heard of it already is not told again
 	}
 	below := func(i incident.Incident) bool { return i.Severity < f.least }
 	if n := len(e.Grouped); n > 0 {

@@ -44,7 +44,7 @@ func TestStdout(t *testing.T) {
 	for name, e := range cases() {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			n, err := New(Config{Name: "out", Kind: KindStdout, Severity: "trace"}, Options{Redact: redactTest, Stdout: &b})
+			n, err := New(Config{Name: "out", Kind: KindStdout, Severity: "info"}, Options{Redact: redactTest, Stdout: &b})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestSlack(t *testing.T) {
 	for name, e := range cases() {
 		t.Run(name, func(t *testing.T) {
 			fake := fakeslack.New(t)
-			n, err := New(Config{Name: "chat", Kind: KindSlack, URL: fake.URL, Severity: "trace"}, Options{Redact: redactTest})
+			n, err := New(Config{Name: "chat", Kind: KindSlack, URL: fake.URL, Severity: "info"}, Options{Redact: redactTest})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,6 +282,40 @@ func TestCut(t *testing.T) {
 		if got := cut(tc.in, tc.n); got != tc.want {
 			t.Errorf("cut(%q, %d) = %q, want %q", tc.in, tc.n, got, tc.want)
 		}
+	}
+}
+
+// Of an incident that got worse only those are told who have not heard of it: whose severity it newly reaches.
+func TestWorseIsToldToThoseWhoseSeverityItReaches(t *testing.T) {
+	const warning, bad, fatal = incident.SeverityWarning, incident.SeverityError, incident.SeverityFatal
+	for _, tc := range []struct {
+		least    string
+		was, now incident.Severity
+		told     bool
+	}{
+		{"warning", warning, bad, false}, {"warning", bad, fatal, false}, {"warning", incident.SeverityInfo, warning, true},
+		{"error", warning, bad, true}, {"", warning, bad, true}, {"error", warning, fatal, true}, {"error", bad, fatal, false},
+		{"fatal", warning, bad, false}, {"fatal", warning, fatal, true}, {"fatal", bad, fatal, true},
+	} {
+		t.Run(fmt.Sprintf("%s from %s to %s", tc.least, tc.was, tc.now), func(t *testing.T) {
+			var b bytes.Buffer
+			n, err := New(Config{Name: "out", Kind: KindStdout, Severity: tc.least}, Options{Redact: redactTest, Stdout: &b})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inc, other := diagnosed(), diagnosed()
+			inc.Severity, other.Severity, other.ID = tc.now, tc.now, "lw-aaaaaaaaaaaa.1"
+			worse := incident.Event{Kind: incident.EventWorse, Incident: inc, Was: tc.was}
+			for _, e := range []incident.Event{worse, Group([]incident.Event{worse, {Kind: incident.EventWorse, Incident: other, Was: tc.now}}, 1)[0]} {
+				b.Reset()
+				if err := n.Notify(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+				if told := strings.Contains(b.String(), inc.ID); told != tc.told {
+					t.Errorf("%s: told is %v, want %v:\n%s", e.Kind, told, tc.told, b.String())
+				}
+			}
+		})
 	}
 }
 
