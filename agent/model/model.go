@@ -48,7 +48,8 @@ type Schema struct {
 
 // Request is what to ask. System, Messages and Schema leave the host; the first three fields do not.
 type Request struct {
-	// Purpose says what the answer is for: "diagnose", "repair-answer".
+	// Purpose says what the answer is for: "diagnose", "remedy", "patch", "patch-again"; "repair-answer" asks once more for an
+	// answer that did not have its form.
 	Purpose string
 	// Incident and Service say whose budget is spent. Incident may be "" in one-shot commands.
 	Incident, Service string

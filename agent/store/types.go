@@ -103,9 +103,9 @@ func (r AuditReport) OK() bool { return r.BrokenAt == 0 }
 type Call struct {
 	// ID is unique (a ULID). Incident is whom it is for; Service whose share of the budget it takes.
 	ID, Incident, Service string
-	// Purpose is the prompt's name ("diagnose"), Model the model's.
+	// Purpose says what was asked ("diagnose", "remedy", "patch", "patch-again", "repair-answer"), Model the model's name.
 	Purpose, Model string
-	// Prompt is the exact request body.
+	// Prompt is what leaves, as text for people to read.
 	Prompt string
 	// ReserveTokens and ReserveUSD are the most this call can cost. They count as used until EndCall.
 	ReserveTokens int64

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,9 +43,10 @@ func (a *app) promptCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "prompt ID [FILE...]",
 		Short: "Show the exact text that left, or would leave, the host",
-		Long: `For an incident that a model was asked about: every prompt that was sent and every answer. For any other:
-the text that would be sent if a model were configured, secrets already taken out. With files, ID is one of
-the incidents that "logwright diagnose" finds in them; "all" shows every one.`,
+		Long: `For an incident that a model was asked about: every prompt that was sent and every answer, in their order:
+for the diagnosis, for a remediation, for a patch. For any other: the text that would be sent for a diagnosis
+if a model were configured, secrets already taken out. With files, ID is one of the incidents that
+"logwright diagnose" finds in them; "all" shows every one.`,
 		Example: `  logwright prompt lw-2fa7k3q9xw5m.1
   logwright prompt all app.log`,
 		Args:              args(cobra.MinimumNArgs(1)),
@@ -140,6 +142,15 @@ func (a *app) wouldSend(inc *incident.Incident) (string, error) {
 	return agent.Prompt(cfg, *inc)
 }
 
+// asked says what a call was for. What is not here is shown by its name.
+var asked = map[string]string{
+	"diagnose":      "for a diagnosis",
+	"remedy":        "which remediation mends it",
+	"patch":         "for a patch",
+	"patch-again":   "for the patch again, with what came of it",
+	"repair-answer": "for the same answer, in the form that was asked for",
+}
+
 func (a *app) showPrompt(id, would string, calls []store.CallRecord) error {
 	if a.output == "json" {
 		doc := promptDocument{Schema: "logwright/prompt/1", Incident: id, Would: would, Calls: []callDocument{}}
@@ -159,7 +170,7 @@ func (a *app) showPrompt(id, would string, calls []store.CallRecord) error {
 	}
 	for _, c := range calls {
 		p.line("%s", p.strong(fmt.Sprintf("Sent to %s at %s (%s, call %s):", incident.PrintableLine(c.Model), stamp(c.BegunAt),
-			incident.PrintableLine(c.Purpose), c.ID)))
+			cmp.Or(asked[c.Purpose], incident.PrintableLine(c.Purpose)), c.ID)))
 		if c.Pruned {
 			p.line("(the text was dropped by retention.prompts or limits.store)")
 			continue
