@@ -29,7 +29,11 @@ func (d *Diagnoser) Diagnose(ctx context.Context, inc incident.Incident) (Result
 	ev := d.evidence(inc)
 	f := d.find(ev)
 	offline := d.offline(inc, ev, f)
-	if d.model == nil || len(inc.Samples) == 0 {
+	if d.model == nil {
+		return offline, ctx.Err()
+	}
+	if len(inc.Samples) == 0 { // a service that is silent
+		offline.Diagnosis.Degraded = "no line of it is kept that could be shown to a model"
 		return offline, ctx.Err()
 	}
 	ask := d.question(inc, ev, f, offline)

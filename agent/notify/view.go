@@ -212,7 +212,7 @@ func (v viewer) diagnosis(out *view, d *incident.Diagnosis, over bool) {
 		}
 	}
 	if d.Degraded != "" {
-		out.marks = append(out.marks, "degraded: the model did not answer, the built-in signatures did")
+		out.marks = append(out.marks, "degraded: the built-in signatures answered, not the model")
 		add("degraded", v.line(d.Degraded))
 	}
 	if d.DroppedClaims > 0 {

@@ -216,7 +216,7 @@ func sureness(d *incident.Diagnosis) string {
 		out += fmt.Sprintf(" · %s dropped for want of evidence", count(d.DroppedClaims, "claim", "claims"))
 	}
 	if d.Degraded != "" {
-		out += " · the model did not answer: " + incident.PrintableLine(d.Degraded)
+		out += " · without the model: " + incident.PrintableLine(d.Degraded)
 	}
 	return out
 }
