@@ -23,8 +23,8 @@ const (
 // proposal is there all the same: "", 0, false or empty.
 func Variables() []Variable {
 	return []Variable{
-		{"kind", typeString, `what is proposed: "pull-request" or "remediation"`},
-		{"action", typeString, `"pull-request", or the name of the remediation`},
+		{"kind", typeString, `what is proposed: "pull-request", "remediation", or "comment" on a pull request that is open`},
+		{"action", typeString, `the name of the remediation, or "pull-request" or "comment"`},
 		{"service", typeString, "the service that the incident is about"},
 		{"cluster", typeString, `the id of the cluster: "lw-" and 12 characters`},
 		{"incident", typeString, "the id of the incident: the cluster, a dot, the episode"},

@@ -21,7 +21,8 @@ const diagnoseLong = `Reads logs to their ends, groups the errors, and says what
 Files may be plain or compressed (gzip, bzip2, xz, zstd); "-" is standard input. Nothing of a
 file leaves the host: the built-in signatures answer. Where --config names an agent.yaml with
 a model, that model is asked about the most important incidents, with secrets taken out, and
-every prompt is kept for "logwright prompt".`
+every prompt is kept for "logwright prompt". What its remediations and rules would make of an
+incident is shown, and nothing is done.`
 
 const diagnoseExample = `  logwright diagnose /var/log/postgresql/postgresql-15-main.log
   journalctl -u api --since today | logwright diagnose -

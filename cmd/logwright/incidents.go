@@ -179,11 +179,15 @@ func listHint(err error) error {
 // changeCommand makes `ignore` and `reopen`.
 func (a *app) changeCommand(name string, to incident.State, short, long string) *cobra.Command {
 	var why string
+	example := "known, see OPS-311"
+	if to == incident.StateOpen {
+		example = "it was not mended after all"
+	}
 	cmd := &cobra.Command{
 		Use:               name + " ID",
 		Short:             short,
 		Long:              short + ".\n\n" + long,
-		Example:           "  logwright incidents " + name + " lw-2fa7k3q9xw5m.1 --why \"known, see OPS-311\"",
+		Example:           "  logwright incidents " + name + " lw-2fa7k3q9xw5m.1 --why \"" + example + "\"",
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeIncident,
 		RunE: func(cmd *cobra.Command, list []string) error {

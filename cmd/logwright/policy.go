@@ -265,8 +265,10 @@ answer is.`,
 				if o.action == "" {
 					return hint(usageError{errors.New("a remediation needs --action")}, "name one of: %s", strings.Join(remedyNames(cfg), ", "))
 				}
+			case incident.KindComment:
+				p.Comment = &incident.Comment{On: incident.ForgeRef{Number: 1}}
 			default:
-				return hint(usagef("unknown kind %q", o.kind), "one of pull-request, remediation")
+				return hint(usagef("unknown kind %q", o.kind), "one of pull-request, remediation, comment")
 			}
 			x, err := agent.ExplainDecision(cmd.Context(), nil, cfg, &store.ProposalRecord{Proposal: p}, now)
 			if err != nil {
@@ -276,7 +278,7 @@ answer is.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.kind, "kind", "remediation", "pull-request or remediation")
+	f.StringVar(&o.kind, "kind", "remediation", "pull-request, remediation, or comment (on a pull request that is open)")
 	f.StringVar(&o.action, "action", "", "the remediation's name")
 	f.StringVar(&o.service, "service", "api", "whom it is for")
 	f.StringVar(&o.severity, "severity", "error", "trace, debug, info, warning, error, fatal")

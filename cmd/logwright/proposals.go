@@ -23,8 +23,9 @@ type proposalShown struct {
 // answerCommand makes `approve` and `reject`.
 func (a *app) answerCommand(approve bool) *cobra.Command {
 	name, short, long := "reject", "Say no to a proposal", "It is not done, and why is kept in the audit."
+	example := "not before the import has ended"
 	if approve {
-		name, short = "approve", "Let a waiting proposal be done"
+		name, short, example = "approve", "Let a waiting proposal be done", "looks right, see the tests"
 		long = `It holds for exactly what is shown, for a while (policy.approval_for). The daemon decides again before
 it acts: an approval lifts no limit, no window, no rule that denies, and not the kill switch. In mode
 observe nothing is done, so nothing can be approved.`
@@ -35,7 +36,7 @@ observe nothing is done, so nothing can be approved.`
 		Use:   name + " ID",
 		Short: short,
 		Long:  short + ".\n\n" + long + "\n\nThe id is a proposal's, or an incident's of which one proposal waits.",
-		Example: "  logwright " + name + " p-01JC3W9T6ZK5X9M2Q8R4V7B1ND --why \"looks right, see the tests\"\n" +
+		Example: "  logwright " + name + " p-01JC3W9T6ZK5X9M2Q8R4V7B1ND --why \"" + example + "\"\n" +
 			"  logwright " + name + " lw-2fa7k3q9xw5m.1",
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
@@ -105,7 +106,7 @@ observe nothing is done, so nothing can be approved.`
 	return cmd
 }
 
-// interactive says whether a person sits at both ends.
+// interactive says whether standard input is a terminal, so that somebody can be asked.
 func (a *app) interactive() bool {
 	in, ok := a.in.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(in.Fd()))
@@ -145,6 +146,7 @@ func (p *page) proposal(r *store.ProposalRecord) {
 	}
 	if c := pr.Comment; c != nil {
 		p.labelled("On", incident.PrintableLine(fmt.Sprintf("#%d %s", c.On.Number, c.On.URL)))
+		p.labelled("Says", clip(incident.PrintableLine(c.Text), 600))
 	}
 	p.labelled("Digest", r.Digest)
 	if d := r.Decision; d != nil {

@@ -17,8 +17,9 @@ type stopDocument struct {
 // stopCommand makes `stop-all` and `resume`.
 func (a *app) stopCommand(stop bool) *cobra.Command {
 	name, short, long := "resume", "Turn the kill switch off", "What the policy allows is done again. The file (kill_switch in agent.yaml) is removed, too."
+	example := "the database was moved"
 	if stop {
-		name, short = "stop-all", "Turn the kill switch on: nothing is done any more"
+		name, short, example = "stop-all", "Turn the kill switch on: nothing is done any more", "the database is being moved"
 		long = `No action begins any more, no undo either, and what has not reached its command yet is broken off.
 Watching, diagnosing and telling people go on. It holds over restarts until ` + "`logwright resume`" + `. The
 same is had by creating the file that kill_switch in agent.yaml names.`
@@ -28,7 +29,7 @@ same is had by creating the file that kill_switch in agent.yaml names.`
 		Use:     name,
 		Short:   short,
 		Long:    short + ".\n\n" + long,
-		Example: "  logwright " + name + " --why \"the database is being moved\"",
+		Example: "  logwright " + name + " --why \"" + example + "\"",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load(false)
