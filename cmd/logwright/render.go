@@ -94,7 +94,7 @@ func (a *app) renderReport(cfg *config.Config, files []string, r *agent.Report, 
 		p.line("")
 		p.incident(fmt.Sprintf("%d. ", i+1), &r.Incidents[i])
 		for _, rec := range r.Proposals[r.Incidents[i].ID] {
-			p.labelled("Would", decisionLine(rec.Decision)+": "+incident.PrintableLine(quoteArgv(rec.Proposal.Remedy.Run)))
+			p.labelled("Gate", decisionLine(rec.Decision)+": "+incident.PrintableLine(quoteArgv(rec.Proposal.Remedy.Run)))
 			for _, why := range rec.Decision.Reasons {
 				p.labelled("", "- "+incident.PrintableLine(why))
 			}
