@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/logwright/logwright/agent/repair/sandbox"
 )
@@ -31,43 +33,58 @@ func tools() error {
 
 // walls sees to it that patches can be proven here: where only bubblewrap is missing it is installed, which is said before.
 func walls(ctx context.Context, c sandbox.Config, say func(format string, args ...any), output io.Writer) error {
-	_, err := sandbox.New(c, sandbox.Options{Redact: func(s string) string { return s }})
-	no, unavailable := errors.AsType[*sandbox.UnavailableError](err)
-	if !unavailable {
+	no, err := unavailable(c)
+	if no == nil {
 		return err
 	}
-	if _, there := exec.LookPath("bwrap"); there == nil {
+	if _, err := exec.LookPath("bwrap"); err == nil {
 		return &NeedError{"patches can't be proven here: " + no.Why, no.Fix}
 	}
-	command := []string{"apt-get", "install", "-y", "--no-install-recommends", "bubblewrap"}
-	by := "root"
+	if err := installBubblewrap(ctx, os.Geteuid() == 0, say, output); err != nil {
+		return err
+	}
+	if no, err = unavailable(c); no != nil {
+		return &NeedError{"bubblewrap is installed, and patches still can't be proven here: " + no.Why, no.Fix}
+	}
+	return err
+}
+
+// unavailable says why there can be no sandbox here; nil where there can.
+func unavailable(c sandbox.Config) (*sandbox.UnavailableError, error) {
+	_, err := sandbox.New(c, sandbox.Options{Redact: func(s string) string { return s }})
+	if no, ok := errors.AsType[*sandbox.UnavailableError](err); ok {
+		return no, nil
+	}
+	return nil, err
+}
+
+// installBubblewrap asks apt-get for it, as root or by sudo. It says what it does, before.
+func installBubblewrap(ctx context.Context, root bool, say func(format string, args ...any), output io.Writer) error {
 	need := &NeedError{"patches are proven in a sandbox, and bubblewrap is not installed", "apt-get install bubblewrap, as root"}
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		need.Fix = "install bubblewrap, then run this again"
 		return need
 	}
-	if os.Geteuid() != 0 {
+	apt := []string{"apt-get"}
+	if !root {
 		if _, err := exec.LookPath("sudo"); err != nil {
 			return need
 		}
-		command, by = append([]string{"sudo"}, command...), "sudo"
+		apt = []string{"sudo", "apt-get"}
 	}
-	say("bubblewrap is missing; it is the sandbox that patches are proven in. Installing it, as %s: %q", by, command)
-	if err := install(ctx, command, output); err != nil {
-		// A package list that is too old, or none at all.
-		update := append(command[:len(command)-4:len(command)-4], "update")
-		if err := install(ctx, update, output); err == nil {
+	command := slices.Concat(apt, []string{"install", "-y", "--no-install-recommends", "bubblewrap"})
+	say("bubblewrap is missing; it is the sandbox that patches are proven in. It is installed now: %s", strings.Join(command, " "))
+	err := install(ctx, command, output)
+	if err != nil && ctx.Err() == nil { // a package list that is too old, or none at all
+		if err = install(ctx, append(apt, "update"), output); err == nil {
 			err = install(ctx, command, output)
 		}
-		if err != nil {
-			need.What += fmt.Sprintf(", and could not be: %v", err)
-			return need
-		}
 	}
-	if _, err = sandbox.New(c, sandbox.Options{Redact: func(s string) string { return s }}); errors.As(err, &no) {
-		return &NeedError{"bubblewrap is installed, and patches still can't be proven here: " + no.Why, no.Fix}
+	if err != nil {
+		need.What += fmt.Sprintf(", and could not be: %v", err)
+		return need
 	}
-	return err
+	return nil
 }
 
 func install(ctx context.Context, argv []string, output io.Writer) error {

@@ -24,7 +24,7 @@ type service struct {
 	p    place
 	cmd  *exec.Cmd
 	in   io.Closer
-	done chan error
+	done chan struct{} // closed when it ended
 	url  string
 }
 
@@ -46,13 +46,15 @@ func startService(ctx context.Context, p place) (*service, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &service{p: p, cmd: cmd, in: in, done: make(chan error, 1)}
-	go func() { s.done <- cmd.Wait() }()
+	s := &service{p: p, cmd: cmd, in: in, done: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // how it ended is in ProcessState
+		close(s.done)
+	}()
 	err = until(ctx, 20*time.Second, func() (bool, error) {
 		select {
-		case err := <-s.done:
-			s.done <- err
-			return false, fmt.Errorf("it ended at once (%w); see %s", errors.Join(err), out.Name())
+		case <-s.done:
+			return false, fmt.Errorf("it ended at once: %s; see %s", s.cmd.ProcessState, out.Name())
 		default:
 		}
 		b, err := os.ReadFile(filepath.Join(p.run(), "address"))

@@ -129,24 +129,26 @@ func demoEnds(w io.Writer, r *demo.Report) {
 	lw := func(command string) {
 		fmt.Fprintf(w, "  %s %s --config %s\n", self, command, filepath.Join(r.Dir, "agent.yaml"))
 	}
+	crash, stuck := demoIncidents(r)
 	lw("incidents list")
-	lw("incidents show " + demoID(r, "incidents"))
-	lw("audit show")
+	lw("incidents show " + crash)
+	lw("policy explain " + stuck)
+	lw("prompt " + stuck)
 	lw("audit verify")
 	fmt.Fprintf(w, "  less %s/*.md %s\n", filepath.Join(r.Dir, "pulls"), filepath.Join(r.Dir, "told.txt"))
 	fmt.Fprintf(w, "  git -C %s log -p --all\n", filepath.Join(r.Dir, "repo.git"))
 }
 
-// demoID gives the first incident that a step names.
-func demoID(r *demo.Report, step string) string {
+// demoIncidents gives the ids that the step of that name tells: the shop's and the mailer's.
+func demoIncidents(r *demo.Report) (crash, stuck string) {
+	ids := []string{}
 	for _, s := range r.Steps {
-		if s.Name == step {
-			for word := range strings.FieldsSeq(s.Detail) {
-				if strings.HasPrefix(word, "lw-") {
-					return word
-				}
+		for word := range strings.FieldsSeq(s.Detail) {
+			if s.Name == "incidents" && s.OK && strings.HasPrefix(word, "lw-") {
+				ids = append(ids, word)
 			}
 		}
 	}
-	return "ID"
+	ids = append(ids, "ID", "ID")
+	return ids[0], ids[1]
 }
