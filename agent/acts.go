@@ -66,6 +66,9 @@ func (d *Daemon) buildActs(cfg *config.Config, m model.Model, redact func(string
 			return nil, err
 		}
 	}
+	if d.tweak != nil {
+		d.tweak(a)
+	}
 	return a, nil
 }
 
