@@ -306,3 +306,15 @@ func unhex(t *testing.T, s string) string {
 	}
 	return string(b)
 }
+
+// TestDiffHidesNothing: a zero byte makes no file binary, of which a diff shows nothing.
+func TestDiffHidesNothing(t *testing.T) {
+	src := newSource(t, map[string]string{"a.js": "// a\n"})
+	s := openStore(t)
+	base := fetch(t, s, src.dir)
+	commit := edit(t, s, base, map[string]string{"a.js": "// a\x00\nprocess.exit(0)\n"})
+	diff, err := s.Diff(t.Context(), base, commit)
+	if err != nil || !strings.Contains(diff, "\n+process.exit(0)\n") {
+		t.Errorf("%v:\n%q", err, diff)
+	}
+}

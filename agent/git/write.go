@@ -139,9 +139,9 @@ func oneID(out []byte, err error) (string, error) {
 	return id, checkIDs(id)
 }
 
-// diffArgs are for a diff that only the two trees decide.
+// diffArgs are for a diff that only the two trees decide. Nothing is taken for binary: a zero byte would hide a whole file.
 var diffArgs = []string{
-	"diff-tree", "-r", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--full-index", "--diff-algorithm=myers",
+	"diff-tree", "-r", "--text", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--full-index", "--diff-algorithm=myers",
 	"--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all",
 }
 
@@ -157,7 +157,7 @@ func (s *Store) Diff(ctx context.Context, a, b string) (string, error) {
 // FileStat is how much of a file changed.
 type FileStat struct {
 	Path string
-	// Added and Removed count lines, both -1 for a binary file.
+	// Added and Removed count lines, both -1 for a file with a zero byte.
 	Added, Removed int
 }
 
