@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/logwright/logwright/agent/git"
 	"github.com/logwright/logwright/prompts"
@@ -102,6 +104,7 @@ const (
 	briefTests  = "the change weakens or bends the tests"
 	briefBuild  = "the change says what a build runs"
 	briefSecret = "the patch contains what looks like a secret"
+	briefUnseen = "the patch contains what can't be seen in it"
 )
 
 // errDenied marks what may not be touched.
@@ -171,6 +174,9 @@ func (w *workbench) target(ctx context.Context, sources map[string]*source, e ed
 	}
 	if why := w.repo.permitted(e.path); why != "" {
 		return nil, fmt.Errorf("%w: %s", errDenied, why)
+	}
+	if w.shadows(e.path) {
+		return nil, fmt.Errorf("%w: it would be loaded in the place of a module of Python's own, or of a test runner's", errDenied)
 	}
 	if s := sources[e.path]; s != nil {
 		return s, nil
@@ -262,11 +268,15 @@ func (w *workbench) audit(diff string) []problem {
 			file = strings.TrimSuffix(l[6:], "\t")
 		case file == "" && strings.HasPrefix(l, "+++ "):
 			add(briefFit, l, "the diff names a file that can't be looked at", l)
+		case file == "" && strings.HasPrefix(l, "Binary files "):
+			add(briefUnseen, l, "what the change does to the file can't be seen", l)
 		case file == "":
 		case strings.HasPrefix(l, "+"):
 			text := l[1:]
 			added.WriteString(text + "\n")
 			switch {
+			case strings.ContainsFunc(strings.TrimSuffix(text, "\r"), unseen):
+				add(briefUnseen, file, "the change adds a control character, or one that can't be seen", text)
 			case isTest(file) && skips.MatchString(text):
 				add(briefTests, file, "the change skips or narrows tests", text)
 			case asks.MatchString(text):
@@ -284,6 +294,11 @@ func (w *workbench) audit(diff string) []problem {
 		ps = append(ps, problem{text: briefSecret, brief: briefSecret})
 	}
 	return ps
+}
+
+// unseen says that who reads a diff does not see the character, or sees others in another order for it.
+func unseen(r rune) bool {
+	return r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) || r == utf8.RuneError)
 }
 
 // short quotes a line of a patch.

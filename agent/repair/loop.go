@@ -308,6 +308,9 @@ func (r *Repairer) try(ctx context.Context, inc incident.Incident, w *workbench,
 		a.problems = append(a.problems, fmt.Sprintf("with the whole patch this command fails (exit %d%s): %s",
 			v.failed.Exit, reason(v.failed.Reason), strings.Join(v.failed.Argv, " ")))
 		a.notes = append(a.notes, prompts.PatchNote{What: "the end of its output", Text: v.failed.Output})
+	case v.doubt != "":
+		c.Stopped = v.doubt
+		a.problems = append(a.problems, v.doubt)
 	case v.reproduced:
 		a.rank = rankProven
 	default:

@@ -3,6 +3,7 @@ package repair
 import (
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -16,7 +17,7 @@ var protectedDirs = set(
 	".github", ".gitlab", ".gitea", ".forgejo", ".circleci", ".buildkite", ".woodpecker", ".teamcity", ".semaphore", ".tekton",
 	".azure-pipelines", ".azuredevops", ".jenkins", ".ci", ".drone", ".harness", ".husky", ".githooks", ".hooks", ".vscode", ".idea",
 	".devcontainer", ".cargo", ".mvn", ".yarn", ".bundle", ".config", ".changeset", ".pre-commit", ".direnv", ".storybook", ".meteor",
-	"buildsrc", "node_modules", "vendor", "third_party", "site-packages", "gradle", "__pycache__",
+	"meta-inf", "buildsrc", "node_modules", "vendor", "third_party", "site-packages", "gradle", "__pycache__",
 )
 
 // protectedFiles are patterns for the last part of a path, at any depth.
@@ -25,11 +26,11 @@ var protectedFiles = []string{
 	"jenkinsfile*", ".gitlab-ci*", ".travis.yml", "appveyor.y*ml", ".appveyor.y*ml", "azure-pipelines*", "bitbucket-pipelines*", ".drone.*",
 	".cirrus.*", ".woodpecker.*", "cloudbuild.*", "buildspec*.y*ml", "wercker.yml", "codefresh.yml", "codemagic.yaml", "screwdriver.yaml",
 	"netlify.toml", "vercel.json", "fly.toml", "render.yaml", "heroku.yml", "app.json", "procfile*", "renovate.json*", ".renovaterc*",
-	"codecov.yml", "sonar-project.properties", "codeowners", "lefthook*", ".lefthook*", ".pre-commit*", ".git*", ".mailmap", ".envrc", ".env*",
+	"*.jenkinsfile", "codecov.yml", "sonar-project.properties", "codeowners", "lefthook*", ".lefthook*", ".pre-commit*", ".git*", ".mailmap", ".envrc", ".env*",
 	".editorconfig", ".lintstagedrc*", "lint-staged*", ".releaserc*", ".goreleaser*", "action.y*ml", "sweep.yaml", ".tool-versions",
 	"mise.toml", ".mise.toml", "devbox.json", "flake.nix", "*.nix", ".nvmrc", ".node-version", ".python-version", ".ruby-version",
 	// building in any language
-	"makefile*", "gnumakefile*", "bsdmakefile*", "*.mk", "*.mak", "makefile.*", "justfile", ".justfile", "*.just", "taskfile*.y*ml",
+	"makefile*", "gnumakefile*", "bsdmakefile*", "*.mk", "*.mak", "*.make", "*.syso", "makefile.*", "justfile", ".justfile", "*.just", "taskfile*.y*ml",
 	"magefile*", "earthfile*", "tiltfile*", "vagrantfile*", "dockerfile*", "*.dockerfile", "containerfile*", ".dockerignore",
 	"docker-compose*", "compose*.y*ml", "docker-bake*", "skaffold.y*ml", "*.tf", "*.tfvars", "*.hcl", "chart.yaml",
 	"build", "build.bazel", "workspace", "workspace.bazel", "module.bazel", "*.bzl", "*.star", ".bazelrc", ".bazelversion", "buck", ".buckconfig",
@@ -42,14 +43,14 @@ var protectedFiles = []string{
 	// Python
 	"conftest.py", "setup.py", "setup.cfg", "pyproject.toml", "tox.ini", "noxfile.py", "pytest.ini", ".pytest.ini", "pytest.toml",
 	"requirements*", "constraints*.txt", "pipfile*", "environment*.y*ml", "sitecustomize.py", "usercustomize.py", "*.pth", "manifest.in",
-	"fabfile.py", "dodo.py", "hatch*.toml", "pdm.toml", ".coveragerc", "mypy.ini", ".pylintrc", "pylintrc", ".flake8",
+	"entry_points.txt", "fabfile.py", "dodo.py", "hatch*.toml", "pdm.toml", ".coveragerc", "mypy.ini", ".pylintrc", "pylintrc", ".flake8",
 	"ruff.toml", ".ruff.toml", "pip.conf", "manage.py", "pdm_build.py", "hatch_build.py",
 	// JavaScript
 	"package.json", "pnpm-*", ".pnpm*", ".pnp.*", ".npmrc", ".yarnrc*", "bunfig.toml", "deno.json*", "lerna.json", "nx.json", "project.json",
 	"turbo.json", "rush.json", "tsconfig*.json", "jsconfig*.json", "*.config.js", "*.config.ts", "*.config.mjs", "*.config.cjs", "*.config.mts",
 	"*.config.cts", "*.config.json", "*.workspace.ts", "*.workspace.js", "gulpfile*", "gruntfile*", "jakefile*", "*.conf.js", "*.conf.ts",
 	".babelrc*", ".eslintrc*", ".prettierrc*", ".mocharc*", ".nycrc*", ".c8rc*", ".swcrc", ".stylelintrc*", ".postcssrc*", ".jestrc*", ".ncurc*",
-	".taprc", "jest.setup.*", "jest-setup.*", "jest.global*", "setuptests.*", "setup-tests.*", "vitest.setup.*", "test-setup.*", "test.setup.*",
+	".taprc", "mocha.opts", "jest.setup.*", "jest-setup.*", "jest.global*", "setuptests.*", "setup-tests.*", "vitest.setup.*", "test-setup.*", "test.setup.*",
 	"globalsetup.*", "global-setup.*", "globalteardown.*", "binding.gyp", "*.gyp", "*.gypi", "browserslist", ".browserslistrc", "metro.config*",
 	// Rust
 	"build.rs", "cargo.toml", "rust-toolchain*", "rustfmt.toml", "clippy.toml", "nextest.toml", "deny.toml",
@@ -61,9 +62,9 @@ var protectedFiles = []string{
 	"rails_helper.rb", "test_helper.rb", "appraisals", "config.ru", "dangerfile*", "fastfile", "podfile*", "*.podspec",
 	"composer.json", "phpunit.xml*", "phpunit.dist.xml", "phpstan.neon*", "bootstrap.php", ".php-cs-fixer*", "psalm.xml", "pest.php",
 	"*.csproj", "*.fsproj", "*.vbproj", "*.vcxproj", "*.sln", "*.slnx", "*.props", "*.targets", "nuget.config", "global.json", "packages.config",
-	"*.runsettings", "*.cake", "mix.exs", "rebar.config*", "*.app.src", "test_helper.exs", "pubspec.yaml", "build.yaml", "package.swift",
+	"*.rsp", "*.runsettings", "*.cake", "mix.exs", "rebar.config*", "*.app.src", "test_helper.exs", "pubspec.yaml", "build.yaml", "package.swift",
 	"package.resolved", "*.xcodeproj", "*.pbxproj", "*.cabal", "stack.yaml", "cabal.project*", "setup.hs", "setup.lhs", "dune", "dune-project",
-	"*.opam", "shard.yml", "build.zig", "build.zig.zon", "*.nimble", "*.rockspec", ".busted", ".luacheckrc", "cpanfile", "makefile.pl", "build.pl",
+	"*.opam", "shard.yml", "build.zig", "build.zig.zon", "*.nimble", "*.rockspec", ".busted", ".luacheckrc", "cpanfile", ".proverc", "makefile.pl", "build.pl",
 	"dist.ini", "description", "namespace", ".rprofile", ".renviron", "project.toml", "manifest.toml", "foundry.toml", "hardhat.config*",
 }
 
@@ -75,9 +76,18 @@ func set(words ...string) map[string]bool {
 	return m
 }
 
+// folded gives the small letter that a file system without cases may take a letter for: the long s is an s there.
+func folded(r rune) rune {
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	return unicode.ToLower(least)
+}
+
 // protected says whether a path may never be touched by a patch.
 func protected(p string) bool {
-	p = strings.ToLower(p)
+	p = strings.Map(folded, p)
 	dir, file := path.Split(p)
 	for part := range strings.SplitSeq(strings.Trim(dir, "/"), "/") {
 		if protectedDirs[part] {
@@ -91,7 +101,8 @@ func protected(p string) bool {
 	}
 	return strings.HasPrefix(p, "debian/") || strings.HasPrefix(p, "project/") && strings.HasSuffix(p, ".scala") ||
 		strings.HasPrefix(p, "scripts/") || strings.HasPrefix(p, "ci/") || strings.HasPrefix(p, "bin/ci/") || strings.HasPrefix(p, "tools/ci/") ||
-		strings.HasPrefix(p, "build/") || p == "docs/conf.py" || p == "doc/conf.py"
+		strings.HasPrefix(p, "build/") || p == "docs/conf.py" || p == "doc/conf.py" ||
+		strings.HasPrefix(p, "config/") && strings.HasSuffix(p, ".exs") || strings.Contains("/"+p, "/minitest/") && strings.HasSuffix(p, "_plugin.rb")
 }
 
 // permitted says why a path may not be touched, "" where it may.

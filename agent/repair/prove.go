@@ -269,6 +269,7 @@ type verdict struct {
 	verified, reproduced bool
 	failed               *incident.Check // what failed of the whole change
 	unproven             string          // why the tests prove nothing, in our own words
+	doubt                string          // why the commands prove nothing although they pass
 	checks               []incident.Check
 }
 
@@ -313,10 +314,17 @@ func (p *prover) prove(ctx context.Context, w *workbench, name string, change *i
 		return v, err
 	}
 	v.verified = ok
+	v.checks = slices.Clone(p.checks)
 	if !ok {
 		v.failed, v.reproduced = &last, false
+		return v, nil
 	}
-	v.checks = slices.Clone(p.checks)
+	if v.doubt, err = p.doubt(ctx, w, name, change, all); err != nil {
+		return v, err
+	}
+	if v.doubt != "" {
+		v.verified, v.reproduced = false, false
+	}
 	return v, nil
 }
 

@@ -148,7 +148,7 @@ func blockText(path, search, replace string) string {
 func small(t testing.TB) (Repository, incident.Incident) {
 	files := map[string]string{
 		"app.py": "import os\n\ndef f():\n    return 1\n", "tests/test_app.py": "first\nsecond\n", "Makefile": "all:\n", "link.py": "-> app.py",
-		"bin.py": "\x00\x01", "secret.py": "key = '" + secret + "'\n",
+		"bin.py": "\x00\x01", "secret.py": "key = '" + secret + "'\n", "pack/__init__.py": "x = 1\n",
 	}
 	repo := Repository{Path: newRepo(t, files), Base: "main", Verify: [][]string{{"check"}}}
 	return repo, incidentAt("app.py", incident.Frame{File: "/srv/app/app.py", Line: 4, Function: "f", InApp: true})
@@ -341,7 +341,10 @@ func TestStages(t *testing.T) {
 	for _, c := range res.Change.Checks {
 		stages = append(stages, c.Stage)
 	}
-	want := []seen{{true, true, false, false}, {false, true, false, false}, {false, false, true, false}, {false, false, true, true}}
+	want := []seen{
+		{true, true, false, false}, {false, true, false, false}, {false, false, true, false}, {false, false, true, true},
+		{false, false, true, true}, {false, false, true, false}, // the control, with the change and on the base
+	}
 	if !slices.Equal(got, want) || !slices.Equal(stages, []string{"prepare", "base", "reproduce", "patched"}) {
 		t.Fatalf("%v\n%v", got, stages)
 	}
@@ -421,6 +424,7 @@ func TestRefusedEdits(t *testing.T) {
 		test + fix + blockText("tests/test_app.py", "second", "second\nthird"),
 		blockText("q.js", "", "await client.quit();\nitems.skip(1);\nconst pending = () => 1; pending();\nprocess.exit(1);"),
 		blockText("src/é.py", "", "x = 1"),
+		blockText("pack/logging.py", "", "x = 1"),
 	} {
 		if ps := try(sound); len(ps) > 0 {
 			t.Fatalf("a sound patch is refused: %v\n%s", ps, sound)
@@ -454,6 +458,13 @@ func TestRefusedEdits(t *testing.T) {
 		"JS's only":       blockText("x.test.js", "", "it.only('x', () => {});"),
 		"quit":            blockText("app.py", "    return 1", "    quit()"),
 		"not ASCII":       blockText("tests/tést_x.py", "", "@pytest.mark.xfail"),
+		"a zero byte":     blockText("app.py", "    return 1", "    return 2 # \x00"),
+		"turned around":   blockText("app.py", "    return 1", "    return 2 # \u202e"),
+		"a line within":   blockText("app.py", "    return 1", "    return 2 #\rimport os"),
+		"a plugin":        blockText("x.egg-info/entry_points.txt", "", "[pytest11]\nx = app"),
+		"the library's":   blockText("argparse.py", "", "x = 1"),
+		"the runner's":    blockText("unittest/__init__.py", "", "x = 1"),
+		"below src":       blockText("src/json.py", "", "x = 1"),
 		"an odd name":     blockText("tests/t\u202e.py", "", "x"),
 	} {
 		if ps := try(text); len(ps) == 0 {
@@ -483,6 +494,7 @@ func TestProtected(t *testing.T) {
 		"CODEOWNERS", "docs/CODEOWNERS", "vendor/x/y.go", "node_modules/a/b.js", "jest.config.js", "vite.config.ts", "requirements.txt", "requirements-dev.txt",
 		".pre-commit-config.yaml", "CMakeLists.txt", "BUILD.bazel", "MODULE.bazel", "x.csproj", "Directory.Build.props", ".npmrc", ".cargo/config.toml",
 		"spec/spec_helper.rb", "sitecustomize.py", "x.pth", ".eslintrc.js", "tsconfig.json", "Jenkinsfile.release", "action.yml", "PACKAGE.JSON",
+		"confte\u017ft.py", "ma\u212aefile", "META-INF/services/x", "x.dist-info/entry_points.txt", "x.syso", "config/runtime.exs", "test/minitest/x_plugin.rb",
 	} {
 		if !protected(p) {
 			t.Errorf("%s may be touched", p)
