@@ -169,7 +169,7 @@ func (s *Sandbox) arguments(j *Job, etc []string) []string {
 		}
 		a = append(a, "--no-new-privs", "--")
 	}
-	a = append(a, s.tools["prlimit"], "--core=0:0", "--nofile=4096:4096", "--memlock=65536:65536")
+	a = append(a, s.tools["prlimit"], "--nofile=4096:4096", "--memlock=65536:65536")
 	if on(guardProcesses) {
 		a = append(a, fmt.Sprintf("--nproc=%d:%[1]d", s.c.Processes))
 	}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -215,6 +216,20 @@ var attacks = map[string]func(args []string) error{
 		n, _ := strconv.Atoi(args[0])
 		_, err := unix.Pread(n, make([]byte, 1), 0)
 		return err
+	},
+	// core: a crash would be told to the host's program for core dumps
+	"core": func([]string) error {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_CORE, &now); err != nil || now.Cur != 1 || now.Max != 1 {
+			return err
+		}
+		none := unix.Rlimit{Max: 1}
+		_, _, set := unix.RawSyscall(unix.SYS_SETRLIMIT, unix.RLIMIT_CORE, uintptr(unsafe.Pointer(&none)), 0)
+		_, _, pr := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+		if set != 0 && pr != 0 {
+			return errors.Join(set, pr)
+		}
+		return nil
 	},
 	// kernel N A B C: a system call reaches the kernel; what it says then does not matter
 	"kernel": func(args []string) error {

@@ -18,6 +18,7 @@ const (
 	guardProcesses guard = "processes" // a limit of processes
 	guardMemory    guard = "memory"    // a limit of memory
 	guardOutput    guard = "output"    // output is kept up to a limit
+	guardCore      guard = "core"      // no core dump reaches a program of the host's
 	guardFiles     guard = "files"     // open files of the daemon's are not handed on
 )
 

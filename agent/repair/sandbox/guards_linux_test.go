@@ -112,6 +112,7 @@ func TestAttacks(t *testing.T) {
 		{name: "an open file of the daemon", attack: "fd", args: []string{strconv.Itoa(inherited)}, change: func(*Job) {
 			unix.FcntlInt(uintptr(inherited), unix.F_SETFD, 0) // earlier runs marked it
 		}, without: []guard{guardFiles}},
+		{name: "a core dump", attack: "core", without: []guard{guardCore}},
 		{name: "keyrings", attack: "kernel", args: kernel(unix.SYS_KEYCTL, unix.KEYCTL_GET_KEYRING_ID, 0xfffffffc, 0), without: []guard{guardSeccomp}},
 		{name: "typing into a terminal", attack: "kernel", args: kernel(unix.SYS_IOCTL, 0, unix.TIOCSTI, 0), without: []guard{guardSeccomp}},
 		{name: "typing into a terminal, with bits that the kernel drops", attack: "kernel", args: kernel(unix.SYS_IOCTL, 0, 1<<32|unix.TIOCSTI, 0), without: []guard{guardSeccomp}},

@@ -13,7 +13,7 @@ import (
 // judge asks the filter's program of a system call, and gives the errno it fails with, 0 where it is allowed.
 func judge(t testing.TB, network bool, arch, number uint32, args ...uint64) unix.Errno {
 	t.Helper()
-	vm, err := bpf.NewVM(filter(network))
+	vm, err := bpf.NewVM(filter(network, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +76,12 @@ func TestFilter(t *testing.T) {
 		{"personality asked", false, unix.SYS_PERSONALITY, []uint64{0xffffffff}, 0},
 		{"personality of a race detector", false, unix.SYS_PERSONALITY, []uint64{addrNoRandomize}, 0},
 		{"READ_IMPLIES_EXEC", false, unix.SYS_PERSONALITY, []uint64{0x0400000}, unix.EPERM},
+		{"the limit of core dumps", false, unix.SYS_SETRLIMIT, []uint64{unix.RLIMIT_CORE, high}, unix.EPERM},
+		{"another limit", false, unix.SYS_SETRLIMIT, []uint64{unix.RLIMIT_NOFILE, high}, 0},
+		{"the limit of core dumps, the newer way", false, unix.SYS_PRLIMIT64, []uint64{0, unix.RLIMIT_CORE, 1, 0}, unix.EPERM},
+		{"the limit of core dumps, at a high address", false, unix.SYS_PRLIMIT64, []uint64{0, unix.RLIMIT_CORE, high, 0}, unix.EPERM},
+		{"a look at the limit of core dumps", false, unix.SYS_PRLIMIT64, []uint64{0, unix.RLIMIT_CORE, 0, 1}, 0},
+		{"another limit, the newer way", false, unix.SYS_PRLIMIT64, []uint64{0, unix.RLIMIT_NOFILE, 1, 0}, 0},
 		{"another ABI's number", false, x32 | unix.SYS_READ, nil, unix.ENOSYS},
 	} {
 		if got := judge(t, c.network, auditArch, c.number, c.args...); got != c.want {
@@ -92,7 +98,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("call %d: %v", n, got)
 		}
 	}
-	if _, err := compile(filter(true)); err != nil {
+	if _, err := compile(filter(true, true)); err != nil {
 		t.Error(err)
 	}
 }
