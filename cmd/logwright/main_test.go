@@ -13,6 +13,9 @@ import (
 const beLogwright = "LOGWRIGHT_TEST_BE_LOGWRIGHT"
 
 func TestMain(m *testing.M) {
+	if at := os.Getenv(dieAt); at != "" {
+		os.Exit(mortal(at))
+	}
 	if os.Getenv(beLogwright) == "1" {
 		os.Exit(logwright())
 	}
