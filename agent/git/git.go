@@ -79,6 +79,9 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{dir: filepath.Clean(dir), opts: o, bin: bin}
+	if err := s.ours(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(s.home(), 0o700); err != nil {
 		return nil, fmt.Errorf("git: the store can't be made: %w", err)
 	}
@@ -93,6 +96,28 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// ours refuses a store that somebody else can write to. Its config is a program that git runs, and what is written below it
+// would follow whatever links are there.
+func (s *Store) ours() error {
+	fi, err := os.Lstat(s.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("git: the store: %w", err)
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	switch {
+	case !fi.IsDir():
+		return fmt.Errorf("git: the store %s is not a directory", s.dir)
+	case !ok || int(st.Uid) != os.Geteuid():
+		return fmt.Errorf("git: the store %s belongs to another user than the one who runs this; run it as that user", s.dir)
+	case fi.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("git: others may write to the store %s (mode %04o); see that its files are yours, then `chmod go-w %s`", s.dir, fi.Mode().Perm(), s.dir)
+	}
+	return nil
 }
 
 // Dir is where the store is.

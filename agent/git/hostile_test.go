@@ -318,3 +318,35 @@ func TestDiffHidesNothing(t *testing.T) {
 		t.Errorf("%v:\n%q", err, diff)
 	}
 }
+
+// TestStoreOfOthers: a store that somebody else can write to is not opened, and nothing is written through its links.
+func TestStoreOfOthers(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"anybody may write": func(dir string) error { return os.Chmod(dir, 0o777) },
+		"a link": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
+		},
+		"another user's": func(dir string) error {
+			if os.Geteuid() != 0 {
+				return os.Chmod(dir, 0o777) // only root can give a directory away
+			}
+			return os.Chown(dir, 12345, 12345)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t)
+			victim := filepath.Join(t.TempDir(), "victim")
+			config := filepath.Join(s.home(), ".gitconfig")
+			err := errors.Join(os.WriteFile(victim, []byte("whole"), 0o600), os.Remove(config), os.Symlink(victim, config), spoil(s.dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), s.dir, Options{}); err == nil {
+				t.Error("it was opened")
+			}
+			if got := readFile(t, victim); got != "whole" {
+				t.Errorf("written through a link: %q", got)
+			}
+		})
+	}
+}
