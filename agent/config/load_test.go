@@ -97,7 +97,7 @@ func TestShippedExamples(t *testing.T) {
 	if r := c.Services[0].Repository; r == nil || len(r.Prepare) != 1 || len(r.Verify) != 1 || len(r.Verify[0]) != 3 || r.PathMap["/app"] != "." {
 		t.Errorf("repository: %+v", r)
 	}
-	if len(c.Policy.Rules) != 2 || len(c.Policy.Rules[0].Windows) != 1 || c.Policy.Rules[0].Limit.Cooldown != time.Hour {
+	if len(c.Policy.Rules) != 3 || len(c.Policy.Rules[0].Windows) != 1 || c.Policy.Rules[0].Limit.Cooldown != time.Hour {
 		t.Errorf("rules: %+v", c.Policy.Rules)
 	}
 	if len(c.Remediations) != 2 || *c.Remediations[1].Params["count"].Max != 8 || c.Remediations[0].Run[2] != "{unit}" {

@@ -207,7 +207,7 @@ func forgeFinding(cfg *config.Config) finding {
 	pulls := f.Directory
 	if pulls != "" {
 		if err := writable(filepath.Dir(pulls), pulls); err != nil {
-			return finding{name, statusFailed, "descriptions can't be written: " + err.Error(), "create " + pulls + ", owned by the user the daemon runs as"}
+			return finding{name, statusFailed, "descriptions can't be written: " + err.Error(), "create " + pulls + ", owned by the user the daemon runs as; its systemd unit needs ReadWritePaths= for it, unless it is below the state directory"}
 		}
 	} else {
 		pulls = filepath.Join(cfg.State, "pulls")
