@@ -39,7 +39,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Show the whole loop on a small broken service, without a key",
 		Long:  demoLong,
 		Example: `  logwright demo
-  logwright demo --dir ./demo
+  logwright demo --dir /tmp/shop
   LOGWRIGHT_API_KEY=... logwright demo --model gpt-4.1-mini
   logwright demo --model qwen2.5-coder:14b --base-url http://127.0.0.1:11434/v1`,
 		Args: args(cobra.NoArgs),
@@ -118,7 +118,7 @@ func demoEnds(w io.Writer, r *demo.Report) {
 		fmt.Fprintln(w, "The model's answers were AUTHORED; what they led to was checked as a model's are.")
 	}
 	if !r.Kept {
-		fmt.Fprintln(w, "Everything was removed again. To look around afterwards: logwright demo --dir ./demo")
+		fmt.Fprintln(w, "Everything was removed again. To look around afterwards: logwright demo --dir /tmp/shop")
 		return
 	}
 	self := os.Args[0]
