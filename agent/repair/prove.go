@@ -39,6 +39,9 @@ const (
 var cacheEnv = map[string]string{
 	"LOGWRIGHT_CACHE": cacheInside,
 	"GOMODCACHE":      cacheInside + "/go/mod", "GOCACHE": cacheInside + "/go/build", "GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local",
+	// go indexes packages whose files are older than two seconds into its cache, and fails where it can't write there. What
+	// else it can't write it does without.
+	"GODEBUG":          "goindex=0",
 	"GOTELEMETRY":      "off",
 	"npm_config_cache": cacheInside + "/npm", "npm_config_logs_dir": "/tmp/npm-logs", "npm_config_update_notifier": "false",
 	"npm_config_fund": "false", "npm_config_audit": "false", "YARN_CACHE_FOLDER": cacheInside + "/yarn", "npm_config_store_dir": cacheInside + "/pnpm",

@@ -155,7 +155,7 @@ func (a *app) showCommand() *cobra.Command {
 			p.incident("", inc)
 			p.labelled("State", string(inc.State))
 			for _, what := range slices.Sorted(maps.Keys(notes)) {
-				p.labelled("Asked for", what+": "+incident.PrintableLine(notes[what]))
+				p.labelled("Asked", "for a "+what+": "+incident.PrintableLine(notes[what]))
 			}
 			for i := range proposals {
 				p.line("")
