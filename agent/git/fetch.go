@@ -161,64 +161,6 @@ func isFailure(err error) bool {
 	return errors.As(err, &e) && e.Exit > 0
 }
 
-// Push puts a commit of the store onto branch of the bare repository at target, which has to have the commit's parent. The
-// branch has to stand at expectOld, an ancestor of the commit; "" is that it may not exist. If it stands at commit already,
-// nothing is done. Hooks of target don't run.
-func (s *Store) Push(ctx context.Context, commit, target, branch, expectOld string) error {
-	if err := checkIDs(commit); err != nil {
-		return err
-	}
-	r, err := locate(target)
-	if err != nil {
-		return err
-	}
-	now, err := r.branch(branch)
-	switch {
-	case err != nil && !errors.Is(err, ErrNoBranch):
-		return err
-	case now == commit:
-		return nil
-	case now != expectOld:
-		return fmt.Errorf("git: %s: branch %q: %w", target, branch, ErrMoved)
-	}
-	there := func(args ...string) error {
-		_, err := s.run(ctx, command{args: args, dir: r.common})
-		return err
-	}
-	old := strings.Repeat("0", 40)
-	wanted := commit + "\n"
-	line, err := s.run(ctx, command{args: []string{"rev-list", "--parents", "--max-count=1", commit}})
-	if err != nil {
-		return err
-	}
-	for _, p := range strings.Fields(strings.TrimPrefix(string(line), commit)) {
-		if err := there("cat-file", "-e", p+"^{tree}"); err != nil {
-			return fmt.Errorf("git: %s: commit %s: %w", target, p, ErrNoParent)
-		}
-		wanted += "^" + p + "\n"
-	}
-	from := command{
-		args:  []string{"pack-objects", "--quiet", "--revs", "--stdout", "--thin", "--delta-base-offset"},
-		stdin: strings.NewReader(wanted),
-	}
-	if err := s.pipe(ctx, from, command{args: append(s.indexPack(), "--fix-thin"), dir: r.common}); err != nil {
-		return fmt.Errorf("git: copying to %s: %w", target, err)
-	}
-	if expectOld != "" {
-		if err := checkIDs(expectOld); err != nil {
-			return err
-		}
-		if err := there("merge-base", "--is-ancestor", expectOld, commit); err != nil {
-			return fmt.Errorf("git: %s: branch %q is no ancestor of %s: %w", target, branch, commit, ErrMoved)
-		}
-		old = expectOld
-	}
-	if err := there("update-ref", "refs/heads/"+branch, commit, old); err != nil {
-		return fmt.Errorf("git: %s: branch %q: %w: %w", target, branch, ErrMoved, err)
-	}
-	return nil
-}
-
 // Why a Push did not happen.
 var (
 	// ErrMoved says that the branch does not stand where it was expected to.

@@ -3,13 +3,12 @@
 //
 // A repository that somebody else can write to is a program: its config names commands that git runs (core.fsmonitor,
 // core.sshCommand, filters, hooks, upload-pack's hooks, a promisor remote's upload-pack). So git is never started in such a
-// repository. Every command but one runs in a bare repository of our own, a Store, whose config we wrote. Of a source we read
+// repository. Every command runs in a bare repository of our own, a Store, whose config we wrote. Of a source we read
 // where its branch stands by ourselves, and have git read its objects from within the Store, as an object directory beside its
 // own: objects are data, a config is not. They are copied, checked on the way in (index-pack --strict), and the source is
 // forgotten.
 //
-// The exception is Push to the operator's own bare repository (the local forge): there index-pack and update-ref run with
-// hooks and every transport off.
+// Push to the operator's own bare repository (the local forge) keeps to that, too: see push.go.
 package git
 
 import (
@@ -171,7 +170,6 @@ func (s *Store) environment(more []string) []string {
 type command struct {
 	args  []string
 	env   []string // beside environment
-	dir   string   // the repository; "" is the store
 	bare  bool     // no repository at all
 	stdin io.Reader
 	out   io.Writer // nil: kept and given back, up to MaxOutput
@@ -182,12 +180,8 @@ func (s *Store) run(ctx context.Context, c command) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	args := append([]string(nil), settings...)
-	dir := s.dir
 	if !c.bare {
-		if c.dir != "" {
-			dir = c.dir
-		}
-		args = append(args, "--git-dir="+dir)
+		args = append(args, "--git-dir="+s.dir)
 	}
 	cmd := exec.CommandContext(ctx, s.bin, append(args, c.args...)...) //nolint:gosec // G204: arguments are fixed words, object ids and checked names
 	cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.environment(c.env), c.stdin

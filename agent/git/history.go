@@ -88,8 +88,7 @@ func parseSignature(s string) (name, email string, at time.Time, err error) {
 	return strings.TrimSuffix(s[:open], " "), s[open+1 : end], time.Unix(sec, 0).UTC(), nil
 }
 
-// Merged says whether the commit is part of what branch of the repository at target stands at. Like Push it runs git in
-// target, with its hooks and every transport off, and it writes nothing.
+// Merged says whether the commit is part of what branch of the repository at target stands at. It writes nothing.
 func (s *Store) Merged(ctx context.Context, target, branch, commit string) (bool, error) {
 	if err := errors.Join(checkIDs(commit), CheckBranch(branch)); err != nil {
 		return false, err
@@ -102,7 +101,7 @@ func (s *Store) Merged(ctx context.Context, target, branch, commit string) (bool
 	if err != nil || tip == commit {
 		return tip == commit, err
 	}
-	_, err = s.run(ctx, command{args: []string{"merge-base", "--is-ancestor", commit, tip}, dir: r.common})
+	_, err = s.run(ctx, command{args: []string{"merge-base", "--is-ancestor", commit, tip}, env: r.within()})
 	var failed *Error
 	if errors.As(err, &failed) && (failed.Exit == 1 || failed.Exit == 128) {
 		return false, nil // 128: the commit is not there any more

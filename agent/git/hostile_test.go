@@ -29,7 +29,7 @@ func baited(t *testing.T) (*sourceRepo, string) {
 		"credential.helper": bait, "gpg.program": bait, "commit.gpgSign": "true", "alias.cat-file": "!" + bait,
 		"remote.origin.url": "ext::" + bait, "remote.origin.uploadpack": bait, "remote.origin.promisor": "true",
 		"remote.origin.partialclonefilter": "blob:none", "extensions.partialClone": "origin", "core.repositoryFormatVersion": "1",
-		"include.path": "/dev/zero.none", "protocol.allow": "always", "protocol.ext.allow": "always",
+		"hook.bait.command": bait, "hook.bait.event": "reference-transaction", "include.path": "/dev/zero.none", "protocol.allow": "always", "protocol.ext.allow": "always",
 	} {
 		src.git("config", key, value)
 	}
@@ -348,5 +348,44 @@ func TestStoreOfOthers(t *testing.T) {
 				t.Errorf("written through a link: %q", got)
 			}
 		})
+	}
+}
+
+// TestTargetIsData: nothing of the config of a repository that is pushed to is read: with this one git would not even start.
+func TestTargetIsData(t *testing.T) {
+	src := newSource(t, map[string]string{"a.txt": "a\n"})
+	s := openStore(t)
+	base := fetch(t, s, src.dir)
+	commit := edit(t, s, base, map[string]string{"a.txt": "x\n"})
+	src.git("config", "core.repositoryFormatVersion", "99")
+	if err := s.Push(t.Context(), commit, src.dir, "logwright/x", ""); err != nil {
+		t.Error(err)
+	}
+	if merged, err := s.Merged(t.Context(), src.dir, "logwright/x", base); !merged || err != nil {
+		t.Errorf("%v, %v", merged, err)
+	}
+	// A link of the target's leads nowhere, whoever runs this.
+	outside := t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(src.dir, ".git", "refs", "heads", "other")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Push(t.Context(), commit, src.dir, "other/x", ""); err == nil {
+		t.Error("pushed through a link")
+	}
+	if names, err := os.ReadDir(outside); err != nil || len(names) > 0 {
+		t.Errorf("written through a link: %v, %v", names, err)
+	}
+	// Where git would refuse a branch below another, so do we.
+	if err := s.Push(t.Context(), commit, src.dir, "main/x", ""); err == nil {
+		t.Error("a branch below a branch")
+	}
+	if err := os.WriteFile(filepath.Join(src.dir, ".git", "refs", "heads", "held.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Push(t.Context(), commit, src.dir, "held", ""); !errors.Is(err, ErrMoved) {
+		t.Errorf("a lock of somebody else: %v", err)
+	}
+	if id, err := Ref(src.dir, "held"); id != "" || err != nil {
+		t.Errorf("%s, %v", id, err)
 	}
 }

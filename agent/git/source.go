@@ -76,6 +76,9 @@ func locate(path string) (repository, error) {
 			return fail(fmt.Errorf("%s is not a directory", dir))
 		}
 	}
+	if fi, err := os.Lstat(filepath.Join(r.objects, "pack")); err == nil && !fi.IsDir() {
+		return fail(fmt.Errorf("%s is not a directory", filepath.Join(r.objects, "pack")))
+	}
 	if err := checkAlternates(r.objects, 0); err != nil {
 		return fail(err)
 	}
