@@ -94,23 +94,13 @@ func unknownNames(path, what string, names, known []string) []incident.Problem {
 	for i, n := range names {
 		if !slices.Contains(known, n) {
 			p := incident.Problemf(fmt.Sprintf("%s[%d]", path, i), "there is no %s %q", what, n)
-			if near := nearest(n, known); near != "" {
+			if near := incident.Nearest(n, known); near != "" {
 				p = p.WithHint("did you mean %q?", near)
 			}
 			ps = append(ps, p)
 		}
 	}
 	return ps
-}
-
-func nearest(name string, known []string) string {
-	best, least := "", max(2, len(name)/3)+1
-	for _, k := range known {
-		if d := incident.EditDistance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
 }
 
 // Names lists the remediations in the order of agent.yaml.

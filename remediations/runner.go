@@ -39,19 +39,17 @@ type Options struct {
 	Fault func(point string)
 }
 
-// FaultPoints lists the points at which Options.Fault is called, in the order of an execution: no run file; a run file and no
-// command; the command and a run file that does not know it; a command that ended and a run file that does not say so; all is
-// written.
+// FaultPoints lists the points at which Options.Fault is called, in the order of an execution.
 func FaultPoints() []string {
 	return []string{faultIntent, faultStart, faultStarted, faultExit, faultReturn}
 }
 
 const (
-	faultIntent  = "before-intent-file"
-	faultStart   = "before-start"
-	faultStarted = "after-start"
-	faultExit    = "after-exit"
-	faultReturn  = "before-return"
+	faultIntent  = "before-intent-file" // no run file
+	faultStart   = "before-start"       // a run file and no command
+	faultStarted = "after-start"        // the command, and a run file that does not know it
+	faultExit    = "after-exit"         // a command that ended, and a run file that does not say so
+	faultReturn  = "before-return"      // all is written
 )
 
 var (

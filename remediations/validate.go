@@ -138,7 +138,7 @@ func (r *reader) mends() {
 				continue
 			}
 			p := r.bad(fmt.Sprintf("%s[%d]", path, i), "unknown value %q", v)
-			if near := nearest(v, known); near != "" {
+			if near := incident.Nearest(v, known); near != "" {
 				p.WithHint("did you mean %q?", near)
 			} else {
 				p.WithHint("one of %s", strings.Join(known, ", "))
@@ -320,7 +320,7 @@ func (r *reader) argv(at string, argv []string) []template {
 			r.used[name] = true
 			if _, ok := r.Params[name]; !ok {
 				h := r.bad(p, "there is no parameter %q", name)
-				if near := nearest(name, slices.Sorted(maps.Keys(r.Params))); near != "" {
+				if near := incident.Nearest(name, slices.Sorted(maps.Keys(r.Params))); near != "" {
 					h.WithHint("did you mean {%s}?", near)
 				} else {
 					h.WithHint("say under params what it may be; write {{ and }} for braces")

@@ -101,7 +101,7 @@ func (c *Config) basics(hasVersion bool) []incident.Problem {
 	case ModeObserve, ModeEnforce:
 	default:
 		p := incident.Problemf("mode", "unknown mode %q", c.Mode).WithHint("write mode: observe or mode: enforce")
-		if near := nearest(c.Mode, []string{ModeObserve, ModeEnforce}); near != "" {
+		if near := incident.Nearest(c.Mode, []string{ModeObserve, ModeEnforce}); near != "" {
 			p = p.WithHint("write mode: %s", near)
 		}
 		ps = append(ps, p)
@@ -163,7 +163,7 @@ func (c *Config) sources(daemon bool) []incident.Problem {
 			ps = append(ps, incident.Problemf(at+".kind", "the key is missing").WithHint("write kind: file or kind: journal"))
 		default:
 			p := incident.Problemf(at+".kind", "unknown kind %q", s.Kind).WithHint("write kind: file or kind: journal")
-			if near := nearest(s.Kind, []string{KindFile, KindJournal}); near != "" {
+			if near := incident.Nearest(s.Kind, []string{KindFile, KindJournal}); near != "" {
 				p = p.WithHint("write kind: %s", near)
 			}
 			ps = append(ps, p)
@@ -242,7 +242,7 @@ func (c *Config) notifiers() []incident.Problem {
 					p.Hint = h
 				}
 			case at + ".kind":
-				if near := nearest(n.Kind, notify.Kinds()); near != "" {
+				if near := incident.Nearest(n.Kind, notify.Kinds()); near != "" {
 					p.Hint = "write kind: " + near
 				}
 			}
@@ -256,7 +256,7 @@ func (t Triggers) validate() []incident.Problem {
 	var ps []incident.Problem
 	if t.Spike != SpikeAuto && t.Spike != SpikeOff {
 		p := incident.Problemf("spike", "unknown value %q", t.Spike).WithHint("write auto or off")
-		if near := nearest(t.Spike, []string{SpikeAuto, SpikeOff}); near != "" {
+		if near := incident.Nearest(t.Spike, []string{SpikeAuto, SpikeOff}); near != "" {
 			p = p.WithHint("write spike: %s", near)
 		}
 		ps = append(ps, p)

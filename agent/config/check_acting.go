@@ -15,7 +15,7 @@ import (
 // acting checks the sections that actions come from, and what they say of one another.
 func (d *decoder) acting(c *Config) {
 	for _, p := range incident.Under("forge", c.Forge.Validate()) {
-		if near := nearest(c.Forge.Kind, github.Kinds()); p.Path == "forge.kind" && near != "" {
+		if near := incident.Nearest(c.Forge.Kind, github.Kinds()); p.Path == "forge.kind" && near != "" {
 			p.Hint = "write kind: " + near
 		}
 		d.problems("", []incident.Problem{p})

@@ -101,7 +101,7 @@ func (d *decoder) pairsQuiet(n *node) map[string]*entry {
 
 // unknownHint says what was probably meant: a key nearby in the alphabet, or one that belongs elsewhere.
 func (d *decoder) unknownHint(path, key string, known []string) string {
-	if near := nearest(key, known); near != "" {
+	if near := incident.Nearest(key, known); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	var elsewhere []string
@@ -233,7 +233,7 @@ func severityHint(text string) string {
 	for s := incident.SeverityTrace; s <= incident.SeverityFatal; s++ {
 		names = append(names, s.String())
 	}
-	if near := nearest(text, names); near != "" {
+	if near := incident.Nearest(text, names); near != "" {
 		return "write " + near
 	}
 	return ""

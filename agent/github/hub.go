@@ -126,7 +126,7 @@ func (h *hub) look(ctx context.Context, p *incident.Proposal) (world, error) {
 			w.pulls = append(w.pulls, asPull(q))
 		}
 	}
-	if w.cluster, err = h.open1(ctx, p, from); err != nil {
+	if w.cluster, err = h.openForCluster(ctx, p, from); err != nil {
 		return w, err
 	}
 	if h.fork {
@@ -146,9 +146,9 @@ func (h *hub) look(ctx context.Context, p *incident.Proposal) (world, error) {
 	return w, err
 }
 
-// open1 looks for an open pull request for another incident of p's cluster. Only branches of the repository that we push to
+// openForCluster looks for an open pull request for another incident of p's cluster. Only branches of the repository that we push to
 // count: anybody may open one with our marker in it from elsewhere.
-func (h *hub) open1(ctx context.Context, p *incident.Proposal, from home) (*pull, error) {
+func (h *hub) openForCluster(ctx context.Context, p *incident.Proposal, from home) (*pull, error) {
 	opts := &github.PullRequestListOptions{State: "open", ListOptions: github.ListOptions{PerPage: 100}}
 	for range maxPages {
 		pulls, resp, err := h.client.PullRequests.List(ctx, h.owner, h.name, opts)

@@ -1,5 +1,24 @@
 package incident
 
+import "strings"
+
+// Nearest gives the one of known that was probably meant by word, "" where none is near: it is spelled with other case or
+// separators, or has a few letters wrong. For "did you mean".
+func Nearest(word string, known []string) string {
+	fold := strings.NewReplacer("-", "", "_", "", " ", "")
+	plain := func(s string) string { return fold.Replace(strings.ToLower(s)) }
+	best, least := "", 1+max(1, len(word)/3)
+	for _, k := range known {
+		if plain(k) == plain(word) {
+			return k
+		}
+		if d := EditDistance(plain(word), plain(k)); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
 // EditDistance is how many letters have to change to make a of b (Levenshtein's, a swap of neighbours counting as one), for
 // "did you mean". Words are cut at 64 runes.
 func EditDistance(a, b string) int {

@@ -101,3 +101,15 @@ func TestEditDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestNearest(t *testing.T) {
+	known := []string{"kill_switch", "state", "sources", "services", "include", "exclude"}
+	for in, want := range map[string]string{
+		"kill-switch": "kill_switch", "killSwitch": "kill_switch", "sate": "state", "stats": "state", "source": "sources", "service": "services",
+		"inlcude": "include", "logs": "", "x": "", "": "",
+	} {
+		if got := Nearest(in, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -196,7 +196,7 @@ func oneOf(key, value string, known []string, needed bool) []incident.Problem {
 		return []incident.Problem{incident.Problemf(key, "a rule needs %q", key).WithHint("%s", list)}
 	}
 	p := incident.Problemf(key, "unknown value %q", value)
-	if near := nearest(value, known); near != "" {
+	if near := incident.Nearest(value, known); near != "" {
 		return []incident.Problem{p.WithHint("did you mean %s?", near)}
 	}
 	return []incident.Problem{p.WithHint("%s", list)}

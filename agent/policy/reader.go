@@ -105,7 +105,7 @@ func (r *reader) name(n *ast.IdentifierNode) {
 		return
 	}
 	p := r.at(n, "unknown name %q", n.Value)
-	switch near := nearest(n.Value, names); {
+	switch near := incident.Nearest(n.Value, names); {
 	case near != "":
 		p.Hint = "did you mean " + near + "?"
 	case slices.Contains(functions, n.Value):
@@ -124,7 +124,7 @@ func (r *reader) operator(n ast.Node, op string) {
 
 func (r *reader) unknownFunction(n ast.Node, name string) {
 	p := r.at(n, "unknown function %q", name)
-	if near := nearest(name, functions); near != "" {
+	if near := incident.Nearest(name, functions); near != "" {
 		p.Hint = "did you mean " + near + "?"
 		return
 	}
@@ -169,7 +169,7 @@ func (r *reader) compare(n *ast.BinaryNode) {
 		for _, side := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
 			r.confidence(side[0], side[1])
 		}
-		if r.text1(n.Left) || r.text1(n.Right) {
+		if r.isText(n.Left) || r.isText(n.Right) {
 			p := r.at(n, "%q compares texts by their letters here, which says nothing", n.Operator)
 			p.Hint = `for severities there is at_least("error")`
 		}
@@ -185,8 +185,8 @@ func (r *reader) compare(n *ast.BinaryNode) {
 	}
 }
 
-// text1 says that n is a text for sure.
-func (r *reader) text1(n ast.Node) bool {
+// isText says that n is a text for sure.
+func (r *reader) isText(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		return true
@@ -197,9 +197,9 @@ func (r *reader) text1(n ast.Node) bool {
 	case *ast.BuiltinNode:
 		return n.Name == "lower" || n.Name == "upper"
 	case *ast.ConditionalNode:
-		return r.text1(n.Exp1) || r.text1(n.Exp2)
+		return r.isText(n.Exp1) || r.isText(n.Exp2)
 	case *ast.BinaryNode:
-		return n.Operator == "+" && (r.text1(n.Left) || r.text1(n.Right))
+		return n.Operator == "+" && (r.isText(n.Left) || r.isText(n.Right))
 	}
 	return false
 }
@@ -220,7 +220,7 @@ func (r *reader) value(s *ast.StringNode, name string, all []string) {
 		return
 	}
 	p := r.at(s, "%s is never %q", name, s.Value)
-	if near := nearest(s.Value, all); near != "" {
+	if near := incident.Nearest(s.Value, all); near != "" {
 		p.Hint = "did you mean " + strconv.Quote(near) + "?"
 		return
 	}
@@ -284,20 +284,4 @@ func typeOf(variable string) string {
 		}
 	}
 	return ""
-}
-
-// nearest gives the word that was probably meant, "" where none is near.
-func nearest(word string, known []string) string {
-	fold := strings.NewReplacer("-", "", "_", "", " ", "")
-	plain := func(s string) string { return fold.Replace(strings.ToLower(s)) }
-	best, least := "", 1+max(1, len(word)/3)
-	for _, k := range known {
-		if plain(k) == plain(word) {
-			return k
-		}
-		if d := incident.EditDistance(plain(word), plain(k)); d < least {
-			best, least = k, d
-		}
-	}
-	return best
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/logwright/logwright/agent/incident"
 )
 
 // window is a time of the week, by the clock on the wall of its zone: where clocks are put back it is open for as long as they
@@ -95,7 +97,7 @@ func parseDay(s string) (int, error) {
 			return i, nil
 		}
 	}
-	if near := nearest(s[:min(len(s), 3)], weekdays); near != "" {
+	if near := incident.Nearest(s[:min(len(s), 3)], weekdays); near != "" {
 		return 0, fmt.Errorf("%q is not a day: did you mean %s?", s, near)
 	}
 	return 0, fmt.Errorf("%q is not a day (one of Mon, Tue, Wed, Thu, Fri, Sat, Sun)", s)
