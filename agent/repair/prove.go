@@ -279,7 +279,7 @@ type verdict struct {
 // notBuilt knows outputs of tests that did not even build, load or get found: such a failure is none of the code under test.
 var notBuilt = regexp.MustCompile(`\[(build|setup) failed\]|(?m)^(ImportError|ModuleNotFoundError|SyntaxError|IndentationError|TabError)\b|ImportError while (importing|loading)|` +
 	`error(s)? during collection|ImportError: Failed to import test module|^E\s+(ImportError|ModuleNotFoundError|SyntaxError)|Cannot find module|SyntaxError: |COMPILATION ERROR|` +
-	`could not compile|error TS\d+|error CS\d+|error\[E\d+\]|LoadError|cannot load such file|Test suite failed to run|no test files|unresolved reference`)
+	`could not compile|error TS\d+|error CS\d+|error\[E\d+\]|LoadError|cannot load such file|Test suite failed to run|no tests ran|unresolved reference`)
 
 // prove runs a commit against the base. name is for its directories.
 func (p *prover) prove(ctx context.Context, w *workbench, name string, change *incident.Change, exception string) (verdict, error) {
@@ -300,7 +300,7 @@ func (p *prover) prove(ctx context.Context, w *workbench, name string, change *i
 			v.unproven = "the tests of the change pass without the fix too"
 		case last.Reason != "" && !strings.HasPrefix(last.Reason, "signal"):
 			v.unproven = "without the fix the tests of the change do not fail but end by: " + last.Reason
-		case notBuilt.MatchString(last.Output) && !aboutImports(exception):
+		case notBuilt.MatchString(p.unusual(last.Output)) && !aboutImports(exception):
 			v.unproven = "without the fix the tests of the change do not build or load, so that they show nothing"
 		default:
 			v.reproduced = true
@@ -329,6 +329,26 @@ func (p *prover) prove(ctx context.Context, w *workbench, name string, change *i
 		v.verified, v.reproduced = false, false
 	}
 	return v, nil
+}
+
+// unusual gives the lines of an output that the commands did not write on the base, where they passed: what a project always says
+// (that a package has no tests, or which error a test expects) is no sign of anything.
+func (p *prover) unusual(output string) string {
+	usual := map[string]bool{}
+	for _, c := range p.checks {
+		if c.Stage == incident.StageBase {
+			for line := range strings.Lines(c.Output) {
+				usual[line] = true
+			}
+		}
+	}
+	var b strings.Builder
+	for line := range strings.Lines(output) {
+		if !usual[line] {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // aboutImports says that the incident itself is code that does not load.

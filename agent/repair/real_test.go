@@ -80,8 +80,10 @@ func layouts() map[string]layout {
 		"go": {
 			program: "go",
 			files: map[string]string{
-				"go.mod":                "module example.com/shop\n\ngo 1.24\n",
-				"internal/cart/cart.go": "package cart\n\n// Last gives the last item.\nfunc Last(items []string) string {\n\treturn items[len(items)-1]\n}\n",
+				// go test says of it "[no test files]", whatever else it says.
+				"internal/plain/plain.go": "package plain\n",
+				"go.mod":                  "module example.com/shop\n\ngo 1.24\n",
+				"internal/cart/cart.go":   "package cart\n\n// Last gives the last item.\nfunc Last(items []string) string {\n\treturn items[len(items)-1]\n}\n",
 				"internal/cart/cart_test.go": "package cart\n\nimport \"testing\"\n\nfunc TestLast(t *testing.T) {\n\tif Last([]string{\"a\", \"b\"}) != \"b\" {\n" +
 					"\t\tt.Fatal(\"wrong\")\n\t}\n}\n",
 			},
