@@ -132,7 +132,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	if err := d.audit(ctx, "started"); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped before it began
+			return nil // it was stopped before it began
 		}
 		return err
 	}
