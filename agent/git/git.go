@@ -149,6 +149,11 @@ var settings = []string{
 	"-c", "gc.auto=0",
 	"-c", "maintenance.auto=false",
 	"-c", "pack.threads=1",
+	// A file of gigabytes is a few kilobytes in a pack. What is larger than anything that is patched is streamed, not held.
+	"-c", "core.bigFileThreshold=4m",
+	"-c", "core.deltaBaseCacheLimit=32m",
+	"-c", "pack.windowMemory=64m",
+	"-c", "pack.deltaCacheSize=32m",
 }
 
 // environment is all that git finds. No protocol is allowed: nothing here ever needs one, and a repository with objects missing

@@ -389,3 +389,21 @@ func TestTargetIsData(t *testing.T) {
 		t.Errorf("%s, %v", id, err)
 	}
 }
+
+// TestBomb: what is small in a pack and large otherwise takes no memory of that size. This git has no more than its wrapper
+// lets it have.
+func TestBomb(t *testing.T) {
+	needGit(t)
+	src := newSource(t, map[string]string{"zero": strings.Repeat("\x00", 192<<20)})
+	tight := filepath.Join(t.TempDir(), "git")
+	if err := os.WriteFile(tight, []byte("#!/bin/sh\nulimit -v 131072\nexec git \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "s.git"), Options{Binary: tight})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Fetch(t.Context(), src.dir, "main"); err != nil {
+		t.Error(err)
+	}
+}

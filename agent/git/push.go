@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A repository that is pushed to is somebody else's, too: the service's own by default. So git is not started in it either.
@@ -76,7 +77,7 @@ func (s *Store) Push(ctx context.Context, commit, target, branch, expectOld stri
 			return fmt.Errorf("git: %s: branch %q is no ancestor of %s: %w", target, branch, commit, ErrMoved)
 		}
 	}
-	if err := r.moveBranch(branch, commit, expectOld); err != nil {
+	if err := r.moveBranch(ctx, branch, commit, expectOld); err != nil {
 		return fmt.Errorf("git: %s: branch %q: %w: %w", target, branch, ErrMoved, err)
 	}
 	return nil
@@ -84,7 +85,7 @@ func (s *Store) Push(ctx context.Context, commit, target, branch, expectOld stri
 
 // moveBranch lets a branch stand at another commit, or makes it where old is "". os.Root keeps what is written within the
 // repository, whatever symbolic links it has.
-func (r repository) moveBranch(name, commit, old string) error {
+func (r repository) moveBranch(ctx context.Context, name, commit, old string) error {
 	if err := CheckBranch(name); err != nil {
 		return err
 	}
@@ -104,9 +105,9 @@ func (r repository) moveBranch(name, commit, old string) error {
 	if err := makeDirs(root, path.Dir(ref)); err != nil {
 		return err
 	}
-	lock, err := root.OpenFile(ref+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	lock, err := take(ctx, root, ref+".lock")
 	if err != nil {
-		return err // somebody else is at it, or was and died
+		return err
 	}
 	defer func() { _ = root.Remove(ref + ".lock") }() // it is gone where it became the branch
 	_, err = io.WriteString(lock, commit+"\n")
@@ -121,6 +122,27 @@ func (r repository) moveBranch(name, commit, old string) error {
 		return fmt.Errorf("it stands at %q", now)
 	}
 	return root.Rename(ref+".lock", ref)
+}
+
+// lockWait is how long somebody else's lock is waited for. One that stays is of a process that died.
+const lockWait = 2 * time.Second
+
+// take makes a lock.
+func take(ctx context.Context, root *os.Root, name string) (*os.File, error) {
+	for end := time.Now().Add(lockWait); ; {
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil || !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("somebody holds it, or died over it; where nobody pushes to it, remove %s: %w", filepath.Join(root.Name(), name), err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // makeDirs makes what is missing of a path, with the mode of the directory above, so that who shares the repository can write
