@@ -124,19 +124,19 @@ func (a *acting) point(name string) {
 var decidable = []incident.ProposalState{incident.ProposalApproved, incident.ProposalNew, incident.ProposalWaiting}
 
 // round puts every open proposal before the gate, until work ends. ctx is the daemon's: what is begun goes on over a reload.
-func (a *acting) round(ctx, work context.Context) error {
+func (a *acting) round(ctx, work context.Context) (int, error) {
 	open, err := a.st.Proposals(ctx, store.ProposalFilter{States: decidable})
 	if c, ok := errors.AsType[*store.ChangedError](err); ok {
 		// Somebody wrote into the database: what it says now is nothing that anybody proposed, and is never done. The others
 		// go on with the next round.
 		a.log.Error("a proposal was changed in the database and is refused", "proposal", c.Proposal, "err", err)
 		a.again()
-		return a.st.Update(ctx, func(tx *store.Tx) error {
+		return 1, a.st.Update(ctx, func(tx *store.Tx) error {
 			return tx.SetProposalState(c.Proposal, incident.ProposalDenied, "logwright", "it was changed in the database")
 		})
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var first error
 	for i := range open {
@@ -144,10 +144,10 @@ func (a *acting) round(ctx, work context.Context) error {
 			first = fmt.Errorf("proposal %s: %w", open[i].Proposal.ID, err)
 		}
 		if work.Err() != nil {
-			return work.Err() // there may be other rules by now
+			return len(open), work.Err() // there may be other rules by now
 		}
 	}
-	return first
+	return len(open), first
 }
 
 // decide asks the gate about one proposal, writes what it says and, where it grants, the intent, and starts the executor.

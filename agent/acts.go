@@ -119,7 +119,11 @@ func (w actingWakers) wake() {
 // How often the gate is asked again (windows open, limits end), and how often the kill switch and what was done are looked at.
 const (
 	gateAgain = 5 * time.Second
+	gateIdle  = 30 * time.Second // where nothing is proposed: who proposes wakes it
 	lookAgain = time.Second
+	// askSwitch is how often the store is asked about the kill switch; its file is looked at with each look, and both with
+	// every decision.
+	askSwitch = 5 * time.Second
 )
 
 // startActing starts the workers of the second half. ctx is the daemon's: what is begun goes on over a reload.
@@ -138,7 +142,7 @@ func (d *Daemon) startActing(
 	}
 	act := &acting{
 		st: d.st, log: log, now: d.o.Now, notifiers: p.names, policy: p.acts.policy, asking: cfg.Policy.AskFor, killSwitch: cfg.KillSwitch,
-		executors: p.acts.executors, confirm: confirm, expected: g.expected, told: told, again: w.gate.wake, fault: d.o.Fault, crew: d.crew,
+		executors: p.acts.executors, confirm: confirm, expected: g.expected, told: told, fault: d.o.Fault, crew: d.crew,
 	}
 	pr := &proposing{
 		st: d.st, log: log, now: d.o.Now, notifiers: p.names, cfg: cfg, d: p.diagnoser, catalogue: p.acts.catalogue, repairer: p.acts.repairer,
@@ -154,6 +158,7 @@ func (d *Daemon) startActing(
 			return act.undo(ctx, id)
 		},
 	}
+	act.again = func() { watch.stirred.Store(true); w.gate.wake() }
 	if p.acts.forge != nil {
 		watch.status = p.acts.forge.Status
 	}
@@ -196,13 +201,17 @@ func (d *Daemon) propose(
 func (d *Daemon) gate(ctx, work context.Context, a *acting, w waker) error {
 	for {
 		err := d.reconcile(work, a)
+		again := gateAgain
 		if err == nil {
-			err = a.round(ctx, work)
+			var open int
+			if open, err = a.round(ctx, work); err == nil && open == 0 {
+				again = gateIdle
+			}
 		}
 		if err != nil && work.Err() == nil {
 			d.o.Logger.Error("deciding failed and is tried again", "err", err)
 		}
-		if !w.wait(work, d.o.Now().Add(gateAgain), d.o.Now) {
+		if !w.wait(work, d.o.Now().Add(again), d.o.Now) {
 			return nil
 		}
 	}
@@ -228,13 +237,20 @@ type switchWatch struct {
 	// was is why everything was stopped when it was last looked at, "" where it was not. It outlives a reload, so that
 	// nothing is told twice.
 	was *string
+	// asked is when the store was last asked, and record what it said.
+	asked  time.Time
+	record store.StopRecord
 }
 
 func (s *switchWatch) look(ctx context.Context) error {
-	why, err := Stopped(ctx, s.st, s.file)
-	if err != nil {
-		return err
+	if went := time.Now(); went.Sub(s.asked) >= askSwitch {
+		var err error
+		if s.record, err = s.st.Stopped(ctx); err != nil {
+			return err
+		}
+		s.asked = went
 	}
+	why := stoppedBy(s.file, s.record)
 	if why != "" {
 		s.stop()
 	}

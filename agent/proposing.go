@@ -204,7 +204,7 @@ func (g *proposing) keep(ctx context.Context, inc *incident.Incident, what strin
 // underWay gives a remediation of the same incident that would run the same and is not over yet, "" where there is none: a
 // diagnosis that changes, as when a model answers at last, is no reason to do it twice.
 func underWay(tx *store.Tx, p *incident.Proposal) (string, error) {
-	if p.Remedy == nil {
+	if p.Remedy == nil && p.Comment == nil {
 		return "", nil
 	}
 	all, err := tx.Proposals(store.ProposalFilter{Incident: p.Incident, Kind: p.Kind})
@@ -213,6 +213,9 @@ func underWay(tx *store.Tx, p *incident.Proposal) (string, error) {
 	}
 	for i := range all {
 		r := &all[i]
+		if p.Comment != nil {
+			return r.Proposal.ID, nil // one is enough for an incident, and what became of it is no matter
+		}
 		if m := r.Proposal.Remedy; m != nil && !r.State.Final() && m.Name == p.Remedy.Name && slices.Equal(m.Run, p.Remedy.Run) {
 			return r.Proposal.ID, nil
 		}

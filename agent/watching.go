@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/logwright/logwright/agent/github"
@@ -33,6 +34,9 @@ type watching struct {
 	// try. It is nil before the first round.
 	asked   map[string]time.Time
 	undoing map[string]time.Time
+	// stirred says that something was done since; where nothing is to be watched the store is asked only then, and at idle.
+	stirred atomic.Bool
+	idle    time.Time
 	// since is from when on it watches, by a clock that nobody sets; looked and went are the two clocks at the last round.
 	since, went, looked time.Time
 }
@@ -52,6 +56,8 @@ const (
 	// undoAgain is when an undo that failed to begin is tried again, undoLooksBack how old what is to be undone can be: a
 	// remediation's own times and its silence are at most a day and three hours.
 	undoAgain     = time.Minute
+	// watchIdle is how often it is looked whether there is something to watch, where there was nothing.
+	watchIdle = 15 * time.Second
 	undoLooksBack = 48 * time.Hour
 )
 
@@ -62,6 +68,10 @@ func settle(silence time.Duration) time.Duration {
 
 func (w *watching) round(ctx context.Context) error {
 	jump := w.pace()
+	if !w.stirred.Swap(false) && w.went.Before(w.idle) {
+		return nil
+	}
+	w.idle = time.Time{}
 	var all []error
 	if w.undoing == nil {
 		if err := w.leftToUndo(ctx); err != nil {
@@ -84,6 +94,9 @@ func (w *watching) round(ctx context.Context) error {
 	open, err := w.st.UnverifiedActions(ctx)
 	if err != nil {
 		return err
+	}
+	if len(open) == 0 && len(w.undoing) == 0 {
+		w.idle = w.went.Add(watchIdle)
 	}
 	for i := range open {
 		if err := w.shift(ctx, &open[i], jump); err != nil {
@@ -209,6 +222,17 @@ func (w *watching) begin(ctx context.Context, a *incident.Action, rec *store.Pro
 		window = r.Silence
 	} else {
 		from = a.ClosedAt
+		// Who tells of releases tells of the one with the change in it, too; what comes before it is of the old version.
+		rel, err := w.st.Releases(ctx, a.Service, 1)
+		if err != nil {
+			return err
+		}
+		if len(rel) > 0 {
+			if !rel[0].At.After(a.ClosedAt) {
+				return nil
+			}
+			from = rel[0].At
+		}
 		perHour := v.Expected
 		window = mostMerged
 		if perHour > 0 {
