@@ -112,6 +112,7 @@ type besieged struct {
 	slack       *fakeslack.Server
 	model       *fakemodel.Server
 	out, errs   string // files of the daemon's standard streams
+	ran         string // where a remediation writes down how it was run, where there is one
 }
 
 // besiege starts the daemon on source, in which DIR is the directory of everything.
