@@ -54,6 +54,7 @@ func (d *Daemon) buildActs(cfg *config.Config, m model.Model, redact func(string
 	if cfg.Forge.Kind != "" {
 		a.forge, err = github.New(cfg.Forge, github.Options{
 			Redact: redact, Transport: d.o.Transport, Now: d.o.Now, Logger: d.o.Logger, StateDir: cfg.State, Fault: d.o.Fault,
+			Stopped: func() error { return stopError(d.st, cfg.KillSwitch) },
 		})
 		if err != nil {
 			return nil, err

@@ -55,9 +55,9 @@ const (
 	clockSet = 2 * time.Second
 	// undoAgain is when an undo that failed to begin is tried again, undoLooksBack how old what is to be undone can be: a
 	// remediation's own times and its silence are at most a day and three hours.
-	undoAgain     = time.Minute
+	undoAgain = time.Minute
 	// watchIdle is how often it is looked whether there is something to watch, where there was nothing.
-	watchIdle = 15 * time.Second
+	watchIdle     = 15 * time.Second
 	undoLooksBack = 48 * time.Hour
 )
 

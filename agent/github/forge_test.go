@@ -126,6 +126,23 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// TestStoppedBeforeTheFirstWrite: the kill switch may be turned on after the gate was asked.
+func TestStoppedBeforeTheFirstWrite(t *testing.T) {
+	each(t, func(t *testing.T, p *place) {
+		f := p.forge(t, nil)
+		good := p.proposal(t, 1, 1)
+		f.halted = func() error { return errors.New("the kill switch is on") }
+		if out := execute(t, f, good); out.Result != incident.ResultSkipped || !strings.Contains(out.Detail, "kill switch") {
+			t.Errorf("%+v", out)
+		}
+		p.untouched(t)
+		f.halted = func() error { return nil }
+		if out := execute(t, f, good); out.Result != incident.ResultDone {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
 // TestGrantEndsWhileLooking: what is to be read may take long, and then it is too late to write.
 func TestGrantEndsWhileLooking(t *testing.T) {
 	each(t, func(t *testing.T, p *place) {

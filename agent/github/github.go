@@ -38,6 +38,9 @@ type Options struct {
 	Logger *slog.Logger
 	// StateDir is where the local forge has its descriptions if Config.Directory is empty.
 	StateDir string
+	// Stopped gives a reason why nothing may be written now (the kill switch is on), nil where there is none. It is asked right
+	// before the first write. Nil never stops.
+	Stopped func() error
 	// Fault, for tests, is called before and after each write with the name of the point.
 	Fault func(point string)
 }
@@ -56,6 +59,7 @@ type Forge struct {
 	now    func() time.Time
 	log    *slog.Logger
 	fault  func(string)
+	halted func() error
 }
 
 // host is where pull requests are: GitHub, or a bare repository and a directory.
@@ -99,7 +103,10 @@ func New(c Config, o Options) (*Forge, error) {
 	if o.Redact == nil {
 		return nil, errors.New("forge: no redaction was given")
 	}
-	f := &Forge{redact: o.Redact, now: o.Now, log: o.Logger, fault: o.Fault}
+	f := &Forge{redact: o.Redact, now: o.Now, log: o.Logger, fault: o.Fault, halted: o.Stopped}
+	if f.halted == nil {
+		f.halted = func() error { return nil }
+	}
 	if f.now == nil {
 		f.now = time.Now
 	}
@@ -174,6 +181,9 @@ func (f *Forge) execute(ctx context.Context, g policy.Grant, p *incident.Proposa
 	// All that is to be read was read: this is the last moment before the first write.
 	if err := g.Check(f.now()); err != nil {
 		return incident.ResultFailed, "nothing was pushed: " + err.Error(), nil
+	}
+	if err := f.halted(); err != nil {
+		return incident.ResultSkipped, "nothing was pushed: " + err.Error(), nil
 	}
 	ref, note, err := f.host.open(ctx, d, w)
 	if err == nil {
@@ -284,6 +294,10 @@ func (f *Forge) Comment(ctx context.Context, g policy.Grant) (incident.Outcome, 
 	ctx, cancel := context.WithTimeout(ctx, executeTimeout)
 	defer cancel()
 	out := incident.Outcome{StartedAt: f.now().UTC(), Forge: &ref}
+	if err := f.halted(); err != nil {
+		out.Result, out.Detail, out.EndedAt = incident.ResultSkipped, f.say("nothing was said: "+err.Error()), f.now().UTC()
+		return out, nil
+	}
 	key := "<!-- logwright: comment=" + p.ActionID() + " -->"
 	if err := f.host.comment(ctx, ref, seenAgain(&p, text, f.redact)+key+"\n", key); err != nil {
 		out.Result, out.Detail = incident.ResultFailed, f.say(fmt.Sprintf("no comment was added to pull request #%d: %v", ref.Number, err))

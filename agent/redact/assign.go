@@ -21,6 +21,9 @@ var (
 
 const maxName = 120
 
+// goBytes stands before a secret in Go's code. What is around it is code, and has to stay that.
+const goBytes = "[]byte("
+
 type assignments struct{}
 
 // find looks at each = and :, and back from there for a name. To look for the names first would be to try each at each
@@ -42,6 +45,9 @@ func (assignments) find(v view, add func(from, to int, kind string)) {
 		}
 		for n := 0; n < 8 && end < len(v.text) && (v.text[end] == ' ' || v.text[end] == '\t'); n++ {
 			end++
+		}
+		if strings.HasPrefix(v.text[end:], goBytes) {
+			end += len(goBytes)
 		}
 		from, to, quoted := value(v.text, end)
 		val := v.text[from:to]

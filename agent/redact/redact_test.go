@@ -73,6 +73,7 @@ func secrets() []planted {
 		{"signed URL", "GET /c/b?sv=2024&sig=" + s(p.of(alphanum, 20), "%3D"), "url-signature"},
 		{"AWS signed URL", "GET /b/k?X-Amz-Signature=" + s(p.of(hexDigits, 64)) + "&x=1", "url-signature"},
 		// Assignments
+		{"Go's bytes", `var secret = []byte("` + w(8) + `")`, "secret"},
 		{"environment", "DB_PASSWORD=" + w(8), "password"},
 		{"environment, letters", "export PGPASSWORD=" + s("hun", "ter"), "password"},
 		{"quoted", `password="` + s("correct horse ", p.word(5)) + `"`, "password"},

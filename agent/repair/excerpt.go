@@ -22,6 +22,7 @@ const (
 	aroundDef   = 20 // lines from a definition on
 	maxFiles    = 6  // of the stack
 	maxTests    = 2  // for the first file
+	maxTested   = 4  // files that tests are shown of
 	maxDefs     = 8
 	nearBonus   = 15
 	maxSearched = 300 // files that definitions are looked for in
@@ -92,10 +93,13 @@ func (w *workbench) excerpts(ctx context.Context, places []place, cfg Config, q 
 			return nil, err
 		}
 	}
-	// The tests of the place that is most likely to be mended.
-	for _, p := range order[:min(len(order), 2)] {
-		tests := testsOf(p, w.paths)
-		for _, t := range tests[:min(len(tests), maxTests)] {
+	// The tests of the place that is most likely to be mended, and the likeliest one of each of the next.
+	for i, p := range order[:min(len(order), maxTested)] {
+		tests, most := testsOf(p, w.paths), 1
+		if i == 0 {
+			most = maxTests
+		}
+		for _, t := range tests[:min(len(tests), most)] {
 			text, err := w.read(ctx, t)
 			if err != nil {
 				if ctx.Err() != nil {

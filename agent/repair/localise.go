@@ -51,6 +51,10 @@ func (w *workbench) locate(inc incident.Incident) ([]place, []prompts.PatchFrame
 		}
 		return p
 	}
+	// The place where it broke is often not the one that is wrong, so what the diagnosis names comes first.
+	if d := inc.Diagnosis; d != nil && d.Culprit != nil {
+		add(d.Culprit.File, d.Culprit.Line, d.Culprit.Function, "is what the diagnosis names")
+	}
 	var shown []prompts.PatchFrame
 	samples := inc.Samples[:min(len(inc.Samples), maxSamples)]
 	inApp := slices.ContainsFunc(samples, func(s incident.Sample) bool {
@@ -68,9 +72,6 @@ func (w *workbench) locate(inc incident.Incident) ([]place, []prompts.PatchFrame
 				shown = append(shown, prompts.PatchFrame{Frame: f, Path: p})
 			}
 		}
-	}
-	if d := inc.Diagnosis; d != nil && d.Culprit != nil {
-		add(d.Culprit.File, d.Culprit.Line, d.Culprit.Function, "is what the diagnosis names")
 	}
 	return places, shown
 }

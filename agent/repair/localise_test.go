@@ -69,6 +69,27 @@ func TestMapFrame(t *testing.T) {
 	}
 }
 
+// TestWhatIsNamedComesFirst: the place where it broke is not always the one that is wrong.
+func TestWhatIsNamedComesFirst(t *testing.T) {
+	w := bench(t, Repository{}, map[string]string{
+		"money/split.go": "package money\n", "money/split_test.go": "package money\n", "invoice/final.go": "package invoice\n",
+		"invoice/final_test.go": "package invoice\n",
+	})
+	inc := incidentAt("", incident.Frame{File: "money/split.go", Line: 1, InApp: true}, incident.Frame{File: "invoice/final.go", Line: 1, InApp: true})
+	inc.Diagnosis = &incident.Diagnosis{Culprit: &incident.Culprit{File: "invoice/final.go", Line: 1}}
+	q, err := w.ask(t.Context(), inc, Config{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range q.input.Files {
+		paths = append(paths, f.Path)
+	}
+	if want := []string{"invoice/final.go", "money/split.go", "invoice/final_test.go", "money/split_test.go"}; !slices.Equal(paths, want) {
+		t.Errorf("files %v, want %v", paths, want)
+	}
+}
+
 func TestAsk(t *testing.T) {
 	var long strings.Builder
 	long.WriteString("import one\nimport two\n")
