@@ -76,6 +76,13 @@ func (c *crew) release(service string) {
 	delete(c.busy, service)
 }
 
+// acting says whether anything is being done, or about to be.
+func (c *crew) acting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.busy) > 0
+}
+
 // stop interrupts whatever is being done.
 func (c *crew) stop() {
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/logwright/logwright/agent/config"
@@ -107,11 +108,18 @@ func (a *acts) repair(d *Daemon, cfg *config.Config, m model.Model, redact func(
 }
 
 // actingWakers wake who proposes and who decides.
-type actingWakers struct{ remedies, patches, gate waker }
+type actingWakers struct {
+	remedies, patches, gate waker
+	// stirs counts the wakes, for who looks at the clock anyway.
+	stirs *atomic.Int64
+}
 
-func newActingWakers() actingWakers { return actingWakers{newWaker(), newWaker(), newWaker()} }
+func newActingWakers() actingWakers {
+	return actingWakers{newWaker(), newWaker(), newWaker(), new(atomic.Int64)}
+}
 
 func (w actingWakers) wake() {
+	w.stirs.Add(1)
 	w.remedies.wake()
 	w.patches.wake()
 	w.gate.wake()
@@ -122,9 +130,9 @@ const (
 	gateAgain = 5 * time.Second
 	gateIdle  = 30 * time.Second // where nothing is proposed: who proposes wakes it
 	lookAgain = time.Second
-	// askSwitch is how often the store is asked about the kill switch; its file is looked at with each look, and both with
-	// every decision.
-	askSwitch = 5 * time.Second
+	// askSwitch is how often the store is asked about the kill switch where nothing is heard of a change; its file is looked at
+	// with each look, and both with every decision.
+	askSwitch = 15 * time.Second
 )
 
 // startActing starts the workers of the second half. ctx is the daemon's: what is begun goes on over a reload.
@@ -150,7 +158,7 @@ func (d *Daemon) startActing(
 		unable: p.acts.unable, model: !cfg.Model.Offline(), wake: w.gate.wake, told: told,
 	}
 	watch := &watching{
-		st: d.st, log: log, now: d.o.Now, notifiers: p.names, told: func() { told(); w.wake() },
+		st: d.st, log: log, now: d.o.Now, notifiers: p.names, told: func() { told(); w.wake() }, stirs: w.stirs,
 		behind: func() bool { return g.behind(d.o.Now()) }, probe: p.acts.runner.Probe,
 		undo: func(_ context.Context, id string) error {
 			if !d.reconciled.Load() {
@@ -159,7 +167,7 @@ func (d *Daemon) startActing(
 			return act.undo(ctx, id)
 		},
 	}
-	act.again = func() { watch.stirred.Store(true); w.gate.wake() }
+	act.again = func() { w.stirs.Add(1); w.gate.wake() }
 	if p.acts.forge != nil {
 		watch.status = p.acts.forge.Status
 	}
@@ -170,7 +178,8 @@ func (d *Daemon) startActing(
 	start("watching actions", func(ctx context.Context) error {
 		return hk.run(ctx, job{"watching what was done", lookAgain, time.Time{}, watch.round})
 	})
-	sw := &switchWatch{st: d.st, file: cfg.KillSwitch, now: d.o.Now, notifiers: p.names, told: told, stop: d.crew.stop, was: &d.stopped}
+	sw := &switchWatch{st: d.st, file: cfg.KillSwitch, now: d.o.Now, notifiers: p.names, told: told, stop: d.crew.stop, was: &d.stopped,
+		stirs: w.stirs, busy: d.crew.acting}
 	start("the kill switch", func(ctx context.Context) error {
 		return hk.run(ctx, job{"looking at the kill switch", lookAgain, time.Time{}, sw.look})
 	})
@@ -241,15 +250,20 @@ type switchWatch struct {
 	// asked is when the store was last asked, and record what it said.
 	asked  time.Time
 	record store.StopRecord
+	// stirs tells of changes, stirred is how many there were; busy says that something is being done.
+	stirs   *atomic.Int64
+	stirred int64
+	busy    func() bool
 }
 
 func (s *switchWatch) look(ctx context.Context) error {
-	if went := time.Now(); went.Sub(s.asked) >= askSwitch {
+	stirs := s.stirs.Load()
+	if went := time.Now(); went.Sub(s.asked) >= askSwitch || stirs != s.stirred || s.busy() {
 		var err error
 		if s.record, err = s.st.Stopped(ctx); err != nil {
 			return err
 		}
-		s.asked = went
+		s.asked, s.stirred = went, stirs
 	}
 	why := stoppedBy(s.file, s.record)
 	if why != "" {

@@ -34,8 +34,10 @@ type watching struct {
 	// try. It is nil before the first round.
 	asked   map[string]time.Time
 	undoing map[string]time.Time
-	// stirred says that something was done since; where nothing is to be watched the store is asked only then, and at idle.
-	stirred atomic.Bool
+	// stirs tells of changes, stirred is how many there were; where nothing is to be watched the store is asked only when
+	// there are more, and at idle.
+	stirs   *atomic.Int64
+	stirred int64
 	idle    time.Time
 	// since is from when on it watches, by a clock that nobody sets; looked and went are the two clocks at the last round.
 	since, went, looked time.Time
@@ -68,9 +70,11 @@ func settle(silence time.Duration) time.Duration {
 
 func (w *watching) round(ctx context.Context) error {
 	jump := w.pace()
-	if !w.stirred.Swap(false) && w.went.Before(w.idle) {
+	stirs := w.stirs.Load()
+	if stirs == w.stirred && w.went.Before(w.idle) {
 		return nil
 	}
+	w.stirred = stirs
 	w.idle = time.Time{}
 	var all []error
 	if w.undoing == nil {

@@ -118,7 +118,8 @@ func (s *Store) connect(ctx context.Context, list []string) error {
 		return err
 	}
 	read.SetMaxOpenConns(4)
-	read.SetMaxIdleConns(1)
+	// A connection costs far more to open than to keep, and several workers look at the same moments.
+	read.SetMaxIdleConns(3)
 	s.read = read
 	if !s.readOnly {
 		if s.w, err = s.openWriter(ctx); err != nil {
