@@ -103,13 +103,13 @@ func patcher(patches []hostilePatch) func(fakemodel.Request) fakemodel.Reply {
 			return fakemodel.Reply{Status: 500, Error: "no service is named"}
 		}
 		if messages[0] == system {
-			text, again := goodPatch, strings.Contains(messages[len(messages)-1], "again") || len(messages) > 2
+			text := goodPatch
 			for _, p := range patches {
 				if p.service != of[1] {
 					continue
 				}
 				round := 0
-				if again {
+				if len(messages) > 2 {
 					// What was answered before is in the request: the next one follows it.
 					round = 1 + slices.IndexFunc(p.answers, func(a string) bool { return strings.TrimSpace(a) == strings.TrimSpace(messages[2]) })
 				}
@@ -142,7 +142,8 @@ func (b *besieged) fault(service string) {
 	}
 	defer f.Close()
 	if _, err := f.WriteString(time.Now().UTC().Format(time.DateTime) + " ERROR " + mark + " checkout failed\n" +
-		"Traceback (most recent call last):\n  File \"/srv/shop/src/cart.py\", line 2, in total\n    return order['sum']\nKeyError: 'sum'\n"); err != nil {
+		"Traceback (most recent call last):\n  File \"/srv/shop/src/cart.py\", line 2, in total\n    return order['sum']\nKeyError: 'sum'\n" +
+		time.Now().UTC().Format(time.DateTime) + " INFO the next event, with which the one before is over\n"); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -266,7 +267,7 @@ func (b *besieged) advised(p hostilePatch) {
 		b.t.Errorf("%s: it was run: %v; commit %q, files %q", p.service, ran, c.Commit, c.Files)
 	}
 	for _, check := range c.Checks {
-		if strings.Contains(check.Output, "wrote "+b.dir) || strings.Contains(check.Output, "wrote /cache") || strings.Contains(check.Output, "repo.git") {
+		if regexp.MustCompile(`wrote .*/(outside|repo\.git|cache)/`).MatchString(check.Output) {
 			b.t.Errorf("%s reached out of the sandbox: %s", p.service, check.Output)
 		}
 	}
@@ -299,7 +300,7 @@ func TestHostilePatchesInEnforce(t *testing.T) {
 	for _, name := range names {
 		services += fmt.Sprintf("- {name: %[1]s, match: {files: [DIR/logs/%[1]s.log]}, repository: {path: %[2]s/repo.git, base: main, path_map: {/srv/shop: .}, verify: [[sh, check.sh]]}}\n", name, world)
 	}
-	b := besiege(t, fmt.Sprintf(`- {name: files, kind: file, include: [DIR/logs/*.log], start: beginning}
+	b := besiege(t, fmt.Sprintf(`- {name: files, kind: file, include: [DIR/logs/*.log], start: beginning, poll_interval: 200ms}
 mode: enforce
 kill_switch: DIR/stop
 services:
@@ -315,7 +316,7 @@ policy: {rules: [{name: everything, when: 'true', then: allow}], limits: []}`, s
 	leave := map[string]bool{b.state(): true, b.out: true, b.errs: true, filepath.Join(b.dir, "logs"): true}
 	before := worldOf(t, leave, world, b.dir)
 	// As many at a time as are told of one by one.
-	for part := range slices.Chunk(patches, 4) {
+	for part := range slices.Chunk(patches, 5) {
 		for _, p := range part {
 			b.fault(p.service)
 		}
