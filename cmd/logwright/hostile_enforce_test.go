@@ -195,9 +195,12 @@ func (b *besieged) said() {
 			b.t.Fatal(err)
 		}
 		for i := range ps {
-			for _, args := range [][]string{{"proposals", "show", ps[i].Proposal.ID}, {"policy", "explain", ps[i].Proposal.ID, "--config", b.config}} {
+			for _, args := range [][]string{{"incidents", "show", ps[i].Proposal.Incident}, {"policy", "explain", ps[i].Proposal.ID, "--config", b.config}} {
 				for _, output := range []string{"human", "json"} {
-					stdout, stderr, _ := run(b.t, "", append(args, "--state", b.state(), "-o", output)...)
+					stdout, stderr, code := run(b.t, "", append(args, "--state", b.state(), "-o", output)...)
+					if code != exitDone {
+						b.t.Errorf("%s: exit %d\n%s", strings.Join(args, " "), code, stderr)
+					}
 					inert(b.t, strings.Join(args, " "), stdout+stderr)
 				}
 			}
