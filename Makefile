@@ -20,7 +20,7 @@ build: ## bin/logwright, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/logwright ./cmd/logwright
 
 test: test-deps ## install what the tests need, then run them all with the race detector
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 30m ./...
 
 test-deps: ## install what the tests need (as root or by sudo; only what is missing)
 	@scripts/test-deps
