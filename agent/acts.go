@@ -157,6 +157,8 @@ func (d *Daemon) startActing(
 		st: d.st, log: log, now: d.o.Now, notifiers: p.names, cfg: cfg, d: p.diagnoser, catalogue: p.acts.catalogue, repairer: p.acts.repairer,
 		unable: p.acts.unable, model: !cfg.Model.Offline(), wake: w.gate.wake, told: told,
 	}
+	// Two workers propose, and each has its own memory of when to try again.
+	patches := *pr
 	watch := &watching{
 		st: d.st, log: log, now: d.o.Now, notifiers: p.names, told: func() { told(); w.wake() }, stirs: w.stirs,
 		behind: func() bool { return g.behind(d.o.Now()) }, probe: p.acts.runner.Probe,
@@ -172,7 +174,7 @@ func (d *Daemon) startActing(
 		watch.status = p.acts.forge.Status
 	}
 	start("remediations", func(ctx context.Context) error { return d.propose(ctx, pr, considerRemedy, pr.remedy, w.remedies) })
-	start("patches", func(ctx context.Context) error { return d.propose(ctx, pr, considerPatch, pr.patch, w.patches) })
+	start("patches", func(ctx context.Context) error { return d.propose(ctx, &patches, considerPatch, patches.patch, w.patches) })
 	start("the gate", func(work context.Context) error { return d.gate(ctx, work, act, w.gate) })
 	hk := &housekeeping{now: d.o.Now, log: log}
 	start("watching actions", func(ctx context.Context) error {
