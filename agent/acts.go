@@ -174,7 +174,9 @@ func (d *Daemon) startActing(
 		watch.status = p.acts.forge.Status
 	}
 	start("remediations", func(ctx context.Context) error { return d.propose(ctx, pr, considerRemedy, pr.remedy, w.remedies) })
-	start("patches", func(ctx context.Context) error { return d.propose(ctx, &patches, considerPatch, patches.patch, w.patches) })
+	start("patches", func(ctx context.Context) error {
+		return d.propose(ctx, &patches, considerPatch, patches.patch, w.patches)
+	})
 	start("the gate", func(work context.Context) error { return d.gate(ctx, work, act, w.gate) })
 	hk := &housekeeping{now: d.o.Now, log: log}
 	start("watching actions", func(ctx context.Context) error {
