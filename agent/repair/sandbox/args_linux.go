@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	workDir = "/work"
+	workDir = "/tree"
 	homeDir = "/home/sandbox"
 
 	// The files that bubblewrap and the script get, in this order from 3 on; those of /etc follow.

@@ -64,7 +64,7 @@ func TestAttacks(t *testing.T) {
 	readAs := []guard{guardMounts, guardUser}
 	c := DefaultConfig()
 	c.Disk, c.Memory, c.Processes = 8<<20, 128<<20, 64
-	dirs := []string{"/work", "/tmp", "/dev/shm", "/home/sandbox", "/", "/dev", "/etc"}
+	dirs := []string{"/tree", "/tmp", "/dev/shm", "/home/sandbox", "/", "/dev", "/etc"}
 	kernel := func(n int, args ...uint64) []string {
 		out := []string{strconv.Itoa(n)}
 		for _, a := range args {
@@ -81,7 +81,7 @@ func TestAttacks(t *testing.T) {
 		reason  string
 		skip    bool
 	}{
-		{name: "write through a link of the repository to a file of the host", attack: "append", args: []string{"/work/link", "gotcha"},
+		{name: "write through a link of the repository to a file of the host", attack: "append", args: []string{"/tree/link", "gotcha"},
 			change: func(j *Job) {
 				layer := t.TempDir()
 				os.Symlink(public, filepath.Join(layer, "link"))
@@ -95,7 +95,7 @@ func TestAttacks(t *testing.T) {
 		{name: "an abstract UNIX socket", attack: "dial", args: []string{"unix", abstract}, without: []guard{guardNetwork}},
 		{name: "an abstract UNIX socket, with a network", attack: "dial", args: []string{"unix", abstract}, change: func(j *Job) { j.Network = true }, without: []guard{guardUnix}},
 		{name: "disk", attack: "fill", args: append([]string{strconv.Itoa(9 << 20)}, dirs...), without: []guard{guardDisk}},
-		{name: "a large file", attack: "fill", args: append([]string{strconv.Itoa(9 << 20)}, "/work"), without: []guard{guardDisk}},
+		{name: "a large file", attack: "fill", args: append([]string{strconv.Itoa(9 << 20)}, "/tree"), without: []guard{guardDisk}},
 		{name: "memory", attack: "hog", args: []string{strconv.Itoa(256 << 20)}, without: []guard{guardMemory}, reason: ReasonMemory},
 		{name: "memory of many", attack: "hogs", args: []string{"6", strconv.Itoa(48 << 20)}, without: []guard{guardMemory}, reason: ReasonMemory},
 		{name: "the daemon's environment", attack: "secret", args: []string{"hunter2-in-the-environment"}, without: []guard{guardEnv}},
@@ -187,11 +187,11 @@ func TestGitIsNotRewritten(t *testing.T) {
 	if after, _ := os.ReadFile(filepath.Join(repo, ".git", "config")); string(after) != string(before) {
 		t.Errorf("the host's .git/config is %q", after)
 	}
-	seen := Job{Layers: []string{repo}, Argv: []string{"find", "/work", "-name", ".git"}}
+	seen := Job{Layers: []string{repo}, Argv: []string{"find", "/tree", "-name", ".git"}}
 	if r := run1(t, sandboxWithout(t, DefaultConfig()), seen); r.Output != "" || !r.Passed() {
 		t.Errorf("seen inside: %s", r.Output)
 	}
-	if r := run1(t, sandboxWithout(t, DefaultConfig(), guardGit), seen); !strings.Contains(r.Output, "/work/.git\n") || !strings.Contains(r.Output, "/work/vendor/x/.git\n") {
+	if r := run1(t, sandboxWithout(t, DefaultConfig(), guardGit), seen); !strings.Contains(r.Output, "/tree/.git\n") || !strings.Contains(r.Output, "/tree/vendor/x/.git\n") {
 		t.Errorf("without the guard nothing is seen either: %s", r.Output)
 	}
 }

@@ -221,7 +221,7 @@ func TestLayers(t *testing.T) {
 	os.Chmod(over, 0o700)
 	r := run1(t, s, Job{Layers: []string{base, over}, Dir: "d", Argv: []string{"sh", "-c",
 		`pwd; cd ..; find . ! -name . ! -type l -printf '%P %y %m\n' | sort; find . -type l -printf '%P -> %l\n' | sort; cat d/x d/y d/z was-dir was-file/x; echo new >d/new && cat d/new`}})
-	want := `/work/d
+	want := `/tree/d
 -dash f 644
 a f 755
 a name with

@@ -1,7 +1,7 @@
 // Package sandbox runs commands that nobody trusts: the tests of a patch that a model wrote.
 //
 // The walls are bubblewrap's, and what may be seen is an allow-list: /usr read-only, an /etc made here, a /proc and a /dev
-// of its own, and one tmpfs of a fixed size that everything else (/work, /tmp, the home directory) lives on. Nothing of the
+// of its own, and one tmpfs of a fixed size that everything else (/tree, /tmp, the home directory) lives on. Nothing of the
 // host can be written but a Mount that says so, and nothing comes back but an exit status and the end of the output.
 //
 // The notes below say why things are as they are.
@@ -13,7 +13,7 @@
 // ones are disabled inside. In both cases no capability is left, none can be gained (no_new_privs, no setuid), and the
 // system calls that make namespaces or mounts are refused by seccomp.
 //
-// Layers come as a tar stream. The directories that are copied to /work are never mounted: the daemon reads them with
+// Layers come as a tar stream. The directories that are copied to /tree are never mounted: the daemon reads them with
 // its own rights, leaves out every .git, and writes an archive to the standard input of a tar that runs inside already. So
 // their permissions don't matter, the copy is bounded by the sandbox's own disk, and no path of the host is behind it.
 //
@@ -49,12 +49,12 @@ type Options struct {
 
 // Job is one command to run.
 type Job struct {
-	// Layers are directories of the host whose contents are copied to /work, later ones over earlier ones. Anything named
+	// Layers are directories of the host whose contents are copied to /tree, later ones over earlier ones. Anything named
 	// .git is left out at any depth, and so is what is no file, directory or symbolic link.
 	Layers []string
 	// Argv is the command. It is looked up in the run's PATH; no shell reads it.
 	Argv []string
-	// Dir is where it runs, below /work. "" is /work.
+	// Dir is where it runs, below /tree. "" is /tree.
 	Dir string
 	// Env is added to PATH, HOME, LANG, TMPDIR, USER and LOGNAME, and may replace them. Nothing else is in the environment.
 	Env map[string]string
