@@ -48,6 +48,11 @@ type Record struct {
 	// Logger, Host, PID, Thread and TraceID are header attributes, "" where not found. Never part of a cluster's key.
 	Logger, Host, PID, Thread, TraceID string
 
+	// HTTPStatus is the status of the answer where the event is an access-log line or a request log with a status field,
+	// 0 for every other. Such an event with 5xx has SeverityError; whether it is worth anyone's time depends on how many
+	// of the requests answer so, which whoever triggers has to judge.
+	HTTPStatus int
+
 	// Trusted holds journald's trusted fields (those that begin with an underscore, such as _SYSTEMD_UNIT): set by
 	// journald, not by the writer. Nil for every other source. Nothing else may ever be put here.
 	Trusted map[string]string

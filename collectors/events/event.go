@@ -158,6 +158,7 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	*rec = incident.Record{
 		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.msg, Truncated: e.truncated,
 		Logger: h.logger, Host: h.host, PID: h.pid, Thread: h.thread, TraceID: h.trace, Raw: e.pieces[0].raw,
+		HTTPStatus: h.status,
 	}
 	if len(e.spans) > 0 {
 		rec.FirstLine, rec.LastLine = e.spans[0].first, e.spans[0].last
@@ -193,8 +194,9 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
 		rec.Message += ": " + h.errText
 	}
-	if rec.Severity == incident.SeverityInfo && h.leveled && !h.whole && accessStatus(rec.Message) >= 500 {
-		rec.Severity = incident.SeverityError
+	if rec.Severity == incident.SeverityInfo && h.leveled && !h.whole && h.status == 0 {
+		rec.HTTPStatus = accessStatus(rec.Message)
+		rec.Severity = max(rec.Severity, statusSeverity(rec.HTTPStatus))
 	}
 }
 

@@ -520,6 +520,9 @@ func (f *fields) finish(line string) {
 			h.msg = h.errText
 		}
 	}
+	if f.status >= 100 && f.status < 600 {
+		h.status = f.status
+	}
 	if !f.sawLv && h.sev == incident.SeverityUnset {
 		if f.status >= 500 && f.status < 600 {
 			h.sev = incident.SeverityError

@@ -226,7 +226,7 @@ func (r *reader) readAccess(s string, h *head) bool {
 	}
 	h.format, h.time = FormatAccess, st.resolve(r.ref, r.loc)
 	h.timed, h.leveled, h.headed, h.whole = true, true, true, true
-	h.sev = statusSeverity(status)
+	h.sev, h.status = statusSeverity(status), status
 	h.msg = s[q : e+5]
 	return true
 }

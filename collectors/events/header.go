@@ -19,6 +19,7 @@ type head struct {
 	excType, excMsg, stack string
 	errText                string // an error field that is only text
 	frames                 []incident.Frame
+	status                 int // of an HTTP answer, 0 where the line is about none
 
 	timed   bool // the application's own time stamp was there
 	leveled bool // the application's own level was there
