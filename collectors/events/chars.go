@@ -1,0 +1,38 @@
+package events
+
+func isDigit(c byte) bool  { return c-'0' < 10 }
+func isUpper(c byte) bool  { return c-'A' < 26 }
+func isLower(c byte) bool  { return c-'a' < 26 }
+func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
+func isWord(c byte) bool   { return isLetter(c) || isDigit(c) || c == '_' }
+
+// digits reads exactly n digits of s at i.
+func digits(s string, i, n int) (int, bool) {
+	if i+n > len(s) {
+		return 0, false
+	}
+	v := 0
+	for _, c := range []byte(s[i : i+n]) {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		v = v*10 + int(c-'0')
+	}
+	return v, true
+}
+
+// run counts the digits of s from i on, at most limit.
+func run(s string, i, limit int) int {
+	n := 0
+	for n < limit && i+n < len(s) && isDigit(s[i+n]) {
+		n++
+	}
+	return n
+}
+
+func at(s string, i int) byte {
+	if i >= 0 && i < len(s) {
+		return s[i]
+	}
+	return 0
+}
