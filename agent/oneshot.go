@@ -115,17 +115,18 @@ func (o *OneShot) collector(path string) (collectors.Collector, error) {
 	return file.New(onceConfig(o.Config, path), file.Options{Now: o.Now})
 }
 
-// readAhead is how many batches the reader may be ahead of the pipeline: reading and clustering each have a core.
+// readAhead is how many batches the reader may be ahead of the joiner.
 const readAhead = 2
 
-// readOne runs one file through the pipeline while the next batches of it are read.
+// readOne runs one file through the pipeline. Three goroutines share the work, so that two cores are busy: the next batches are
+// read, this goroutine joins their lines and reads their headers, and the handover's clusters and counts the events.
 func (o *OneShot) readOne(
 	ctx context.Context, path string, c collectors.Collector, p *pipeline, st *step, t *Totals,
 ) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan collectors.Batch, readAhead)
-	free := make(chan []events.Line, readAhead+2)
+	free := make(chan []events.Line, readAhead+handedAhead+2)
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
@@ -150,36 +151,42 @@ func (o *OneShot) readOne(
 	if path == Stdin {
 		source = stdin.Service
 	}
+	hand := startHandover(p, st, func(lines []events.Line) {
+		select {
+		case free <- lines:
+		default:
+		}
+	})
+	var own step // what is not of events: those are the handover's
 	var failed error
 	for b := range batches {
-		if failed == nil {
-			if failed = p.take(source, &b, st); failed != nil {
-				stop()
-			}
-		}
 		t.Lines += int64(len(b.Lines))
 		for i := range b.Lines {
 			t.Bytes += int64(len(b.Lines[i].Text)) + 1
 		}
+		if failed == nil {
+			if failed = p.take(source, &b, &own); failed != nil {
+				stop()
+			}
+		}
+		hand.done(b.Lines)
 		if o.Progress != nil {
 			o.Progress(t.Bytes)
 		}
-		st.touched, st.forgotten = st.touched[:0], st.forgotten[:0]
-		select {
-		case free <- b.Lines:
-		default:
-		}
+		own.touched, own.forgotten = own.touched[:0], own.forgotten[:0]
 	}
 	err := <-read
 	if failed != nil {
-		return failed
+		err = failed
+	} else {
+		// The end of the input ends what is unfinished.
+		for k, s := range p.streams {
+			s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, &own) })
+			delete(p.streams, k)
+		}
 	}
-	// The end of the input ends what is unfinished.
-	for k, s := range p.streams {
-		s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, st) })
-		delete(p.streams, k)
-	}
-	st.touched = st.touched[:0]
+	hand.stop()
+	st.gaps = append(st.gaps, own.gaps...)
 	return err
 }
 

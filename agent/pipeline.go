@@ -41,6 +41,9 @@ type pipelineConfig struct {
 	observe func(r *incident.Record, ref cluster.Ref)
 	// only, where set, is called with every event instead of clustering and counting it.
 	only func(r *incident.Record)
+	// hand, where set, is given every event instead of its being counted on the spot: a whole input is read with the
+	// joiner and the clusterer on cores of their own. See handover.
+	hand func(r *incident.Record, near neighbours)
 }
 
 // pipeline turns batches of lines into a step: what they change. It keeps the joiners of all streams and the clusterer.
@@ -179,13 +182,26 @@ func (p *pipeline) flushIdle(now time.Time, idle time.Duration, st *step) {
 	}
 }
 
-// event counts one event.
+// event completes one event of a stream and counts it, or hands it over to who does.
 func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st *step) {
 	r.Source, r.File = s.source, s.file
 	r.Service = s.serviceFor(p, r.Service)
 	if r.Time.IsZero() && !p.cfg.dateless {
 		r.Time = s.readAt
 	}
+	near := neighbours{tail: s.tail}
+	if b != nil {
+		near.lines = b.Lines
+	}
+	if p.cfg.hand != nil {
+		p.cfg.hand(r, near)
+		return
+	}
+	p.count(r, near, st)
+}
+
+// count clusters and counts one event. It touches nothing of a stream: it may run beside the joiner.
+func (p *pipeline) count(r *incident.Record, near neighbours, st *step) {
 	if p.cfg.only != nil {
 		p.cfg.only(r)
 		return
@@ -193,7 +209,7 @@ func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st 
 	hit := p.clusters.Add(r)
 	st.count(hit.Ref, r, r.Severity >= p.cfg.threshold)
 	if r.Severity >= incident.SeverityWarning && (p.wantSample(hit.Ref, r.Time) || st.bare(hit.Ref)) {
-		st.sample(hit.Ref, incident.Sample{Record: *r.Clone(), Before: s.before(b, r)})
+		st.sample(hit.Ref, incident.Sample{Record: *r.Clone(), Before: near.before(r)})
 	}
 	if p.cfg.observe != nil {
 		p.cfg.observe(r, hit.Ref)
@@ -229,26 +245,32 @@ func (p *pipeline) wantSample(ref cluster.Ref, t time.Time) bool {
 	return true
 }
 
+// neighbours are the lines around an event: those of its batch, and the last of the batch before.
+type neighbours struct {
+	tail  []incident.Context
+	lines []events.Line
+}
+
 // before gives the lines that stand before r in its file, oldest first. Only numbered lines have neighbours worth showing:
 // in a journal the entry before is somebody else's.
-func (s *stream) before(b *collectors.Batch, r *incident.Record) []incident.Context {
+func (near neighbours) before(r *incident.Record) []incident.Context {
 	if r.FirstLine <= 1 {
 		return nil
 	}
 	from := r.FirstLine - contextLines
 	out := make([]incident.Context, 0, contextLines)
-	for _, c := range s.tail {
+	for _, c := range near.tail {
 		if c.Line >= from && c.Line < r.FirstLine {
 			out = append(out, c)
 		}
 	}
-	if b == nil || len(b.Lines) == 0 || b.Lines[0].Number == 0 {
+	if len(near.lines) == 0 || near.lines[0].Number == 0 {
 		return out
 	}
-	first := b.Lines[0].Number
-	for n := max(from, first); n < r.FirstLine && n-first < int64(len(b.Lines)); n++ {
-		if l := &b.Lines[n-first]; l.Number == n {
-			out = append(out, contextOf(s.file, l))
+	first := near.lines[0].Number
+	for n := max(from, first); n < r.FirstLine && n-first < int64(len(near.lines)); n++ {
+		if l := &near.lines[n-first]; l.Number == n {
+			out = append(out, contextOf(r.File, l))
 		}
 	}
 	return out
