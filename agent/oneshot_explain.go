@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bufio"
-	"container/heap"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -14,7 +13,8 @@ import (
 	"github.com/logwright/logwright/agent/incident"
 )
 
-// Explained is one event with the cluster it is in at the end of the input.
+// Explained is one event with the cluster it is in at the end of the input. Clone its Record to keep it for long: it holds on
+// to the lines around it.
 type Explained struct {
 	Record   incident.Record
 	Cluster  string
@@ -122,42 +122,49 @@ func (o *OneShot) pass(ctx context.Context, spool *os.File, p *pipeline) error {
 	return err
 }
 
-// secondPass joins the lines again, which gives the same events in the same order, and pairs each with its cluster.
+// secondPass joins the lines again, which gives the same events in the same order, and pairs each with its cluster. Events are
+// given by the goroutine that would otherwise count them.
 func (o *OneShot) secondPass(
 	ctx context.Context, spool *os.File, learned *cluster.Clusterer, refs io.Reader, emit func(Explained) error,
 ) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var order reorder
+	names := clusterNames{of: learned}
 	held, most := int64(0), o.Config.Limits.Memory/samplesShare
 	var failed error
-	give := func(e Explained) {
+	give := func() {
+		next := order.next()
+		held -= recordBytes(&next.Record)
 		if failed == nil {
-			if failed = emit(e); failed != nil {
+			if failed = emit(*next); failed != nil {
 				stop(failed)
 			}
 		}
+		order.release(next)
 	}
 	p, err := o.pipeline(nil)
 	if err != nil {
 		return err
 	}
+	var b [8]byte
 	p.cfg.only = func(r *incident.Record) {
-		var b [8]byte
+		if failed != nil {
+			return
+		}
 		if _, err := io.ReadFull(refs, b[:]); err != nil {
 			return // lines that were not there at the first reading
 		}
-		id := learned.Resolve(cluster.Ref(binary.LittleEndian.Uint64(b[:])))
-		e := Explained{Record: *r.Clone(), Cluster: id, Template: learned.Template(id)}
+		e := order.get()
+		e.Record = *r // its strings are never written again, and its slices are its own: see handover
+		e.Cluster, e.Template = names.name(cluster.Ref(binary.LittleEndian.Uint64(b[:])))
 		if e.Template == "" {
 			e.Template = e.Record.Message
 		}
 		order.add(e)
 		held += recordBytes(&e.Record)
-		for order.Len() > reorderWindow || held > most && order.Len() > 1 {
-			next := order.next()
-			held -= recordBytes(&next.Record)
-			give(next)
+		for order.len() > reorderWindow || held > most && order.len() > 1 {
+			give()
 		}
 	}
 	err = o.pass(ctx, spool, p)
@@ -167,10 +174,38 @@ func (o *OneShot) secondPass(
 	if err != nil {
 		return err
 	}
-	for order.Len() > 0 {
-		give(order.next())
+	for order.len() > 0 && failed == nil {
+		give()
 	}
 	return failed
+}
+
+// clusterNames remembers the ids and templates of the clusters that were asked for lately: nearly every event is of one of
+// a few, and a template is written anew each time.
+type clusterNames struct {
+	of    *cluster.Clusterer
+	known map[cluster.Ref]named
+	bytes int
+}
+
+type named struct{ id, template string }
+
+// namesBytes bounds what is remembered.
+const namesBytes = 2 << 20
+
+// name gives the id and the template of ref's cluster as of the end of the input.
+func (c *clusterNames) name(ref cluster.Ref) (id, template string) {
+	n, ok := c.known[ref]
+	if !ok {
+		n.id = c.of.Resolve(ref)
+		n.template = c.of.Template(n.id)
+		if c.known == nil || c.bytes > namesBytes {
+			c.known, c.bytes = map[cluster.Ref]named{}, 0
+		}
+		c.known[ref] = n
+		c.bytes += len(n.template) + 128
+	}
+	return n.id, n.template
 }
 
 // reorderWindow is how many events are held back to put those that ended late, because others came in between, back in
@@ -178,24 +213,50 @@ func (o *OneShot) secondPass(
 // limits.memory.
 const reorderWindow = 512
 
-// reorder is a heap of events by first line.
-type reorder []Explained
-
-func (h *reorder) Len() int           { return len(*h) }
-func (h *reorder) Less(i, j int) bool { return (*h)[i].Record.FirstLine < (*h)[j].Record.FirstLine }
-func (h *reorder) Swap(i, j int)      { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
-
-// Push and Pop are for container/heap.
-func (h *reorder) Push(x any) { *h = append(*h, x.(Explained)) }
-
-// Pop is for container/heap.
-func (h *reorder) Pop() any {
-	old := *h
-	e := old[len(old)-1]
-	old[len(old)-1] = Explained{}
-	*h = old[:len(old)-1]
-	return e
+// reorder holds events in the order of their first lines. Most come in that order.
+type reorder struct {
+	events []*Explained // those before first are gone
+	first  int
+	free   []*Explained
 }
 
-func (h *reorder) add(e Explained) { heap.Push(h, e) }
-func (h *reorder) next() Explained { return heap.Pop(h).(Explained) }
+func (h *reorder) len() int { return len(h.events) - h.first }
+
+// get gives an empty one to fill in and add.
+func (h *reorder) get() *Explained {
+	if n := len(h.free); n > 0 {
+		e := h.free[n-1]
+		h.free = h.free[:n-1]
+		return e
+	}
+	return new(Explained)
+}
+
+// release takes one back that came from next.
+func (h *reorder) release(e *Explained) {
+	*e = Explained{}
+	h.free = append(h.free, e)
+}
+
+// add puts e behind all that began no later.
+func (h *reorder) add(e *Explained) {
+	if h.first > reorderWindow {
+		n := copy(h.events, h.events[h.first:])
+		clear(h.events[n:])
+		h.events, h.first = h.events[:n], 0
+	}
+	h.events = append(h.events, e)
+	i := len(h.events) - 1
+	for ; i > h.first && h.events[i-1].Record.FirstLine > e.Record.FirstLine; i-- {
+		h.events[i] = h.events[i-1]
+	}
+	h.events[i] = e
+}
+
+// next takes the first one out.
+func (h *reorder) next() *Explained {
+	e := h.events[h.first]
+	h.events[h.first] = nil
+	h.first++
+	return e
+}

@@ -37,7 +37,14 @@ func Printable(s string) string {
 
 // PrintableLine is Printable with line breaks and tabs written out too: the result is one line.
 func PrintableLine(s string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", " ").Replace(Printable(s))
+	s = Printable(s)
+	if strings.IndexByte(s, '\n') >= 0 {
+		s = strings.ReplaceAll(s, "\n", `\n`)
+	}
+	if strings.IndexByte(s, '\t') >= 0 {
+		s = strings.ReplaceAll(s, "\t", " ")
+	}
+	return s
 }
 
 func printable(s string) bool {

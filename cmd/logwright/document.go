@@ -183,6 +183,9 @@ type inertJSON struct{ w io.Writer }
 
 // Write writes the whole of b.
 func (j inertJSON) Write(b []byte) (int, error) {
+	if inertASCII(b) {
+		return j.w.Write(b)
+	}
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
 		r, n := utf8.DecodeRune(b[i:])
@@ -201,4 +204,14 @@ func (j inertJSON) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// inertASCII says whether b is plain: printable characters and line breaks.
+func inertASCII(b []byte) bool {
+	for _, c := range b {
+		if (c < ' ' || c >= 0x7f) && c != '\n' {
+			return false
+		}
+	}
+	return true
 }

@@ -29,7 +29,7 @@ type page struct {
 const pageWidth = 100
 
 func newPage(w io.Writer) *page {
-	p := &page{w: bufio.NewWriter(w), width: pageWidth}
+	p := &page{w: bufio.NewWriterSize(w, 64<<10), width: pageWidth}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" {
 		p.bold = true
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= 40 {
