@@ -74,6 +74,9 @@ func (c *scanner) levelToken(s string, n int) (incident.Severity, int, bool) {
 		"default", "Default", "fine", "Fine", "verb":
 		return 0, 0, false
 	}
+	if next == ':' && nothing(s[n:]) { // "FATAL: none" tells how many there were
+		return 0, 0, false
+	}
 	if next == ':' && at(s, n+1) != ':' {
 		if k := loggerBehind(s, n+1); k > 0 && upper { // Python's LEVEL:logger:message
 			h.logger = s[n+1 : k]
