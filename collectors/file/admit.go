@@ -56,7 +56,7 @@ func (r *run) restore(from collectors.Cursor) error {
 
 // keepPatterns commits the patterns where they changed.
 func (r *run) keepPatterns() error {
-	p := patterns{r.cfg.Include, r.cfg.Exclude}
+	p := r.cfg.patterns()
 	if r.knew != nil && bytes.Equal(r.knew.encode(), p.encode()) {
 		return nil
 	}
@@ -82,6 +82,14 @@ func (r *run) admit(e entry) error {
 		return nil
 	}
 	delete(r.passed, e.id)
+	if len(r.streams) >= r.cfg.MaxFiles {
+		if !r.crowded {
+			r.crowded = true
+			r.log.Warn("there are more log files than max_files: some are not read", "max_files", r.cfg.MaxFiles, "file", e.path,
+				"hint", "make the patterns narrower, or raise max_files; each file takes some KiB of memory")
+		}
+		return nil
+	}
 	pass := func(why string) { r.passed[e.id] = passed{why, e.size, e.mtime} }
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
@@ -136,6 +144,7 @@ func (r *run) admit(e entry) error {
 		r.note(s)
 	}
 	bound = true
+	s.via = linksOn(e.path)
 	if err := r.bind(s, e, f, map[fileID]entry{e.id: e}); err != nil {
 		return err
 	}

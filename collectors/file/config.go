@@ -36,6 +36,7 @@ const (
 	DefaultPollInterval = 2 * time.Second
 	DefaultMaxLine      = 1 << 20
 	DefaultMaxOpen      = 512
+	DefaultMaxFiles     = 16384
 	DefaultRotatedWait  = time.Minute
 	DefaultForgetAfter  = 24 * time.Hour
 )
@@ -63,6 +64,9 @@ type Config struct {
 	PollInterval time.Duration `yaml:"poll_interval"`
 	// MaxOpen is how many descriptors are held at most; the least recently used is closed and opened again when needed.
 	MaxOpen int `yaml:"max_open"`
+	// MaxFiles is how many files are followed at most, those that are gone and not forgotten included. Further ones are left
+	// alone, which is told.
+	MaxFiles int `yaml:"max_files"`
 	// RotatedWait is how long a file that was rotated away or deleted must have been quiet before it counts as ended and
 	// an unfinished last line is taken for a line. Services write to the old file for some time.
 	RotatedWait time.Duration `yaml:"rotated_wait"`
@@ -70,6 +74,9 @@ type Config struct {
 	// copy of it, appears again.
 	ForgetAfter time.Duration `yaml:"forget_after"`
 
+	// Elsewhere are other sources whose files are left to them, so that a file that two sources include is read once. Of these
+	// only Include and Exclude are looked at.
+	Elsewhere []Config `yaml:"-"`
 	// MaxLine is the length in bytes at which a line is cut (limits.line).
 	MaxLine int `yaml:"-"`
 	// Once reads every file to its end, compressed files too, and returns: for diagnose and explain.
@@ -102,6 +109,7 @@ func (c Config) WithDefaults() Config {
 	dur(&c.ForgetAfter, DefaultForgetAfter)
 	num(&c.MaxLine, DefaultMaxLine)
 	num(&c.MaxOpen, DefaultMaxOpen)
+	num(&c.MaxFiles, DefaultMaxFiles)
 	return c
 }
 
@@ -153,6 +161,9 @@ func (c Config) Validate() []incident.Problem {
 	}
 	if c.MaxOpen < 0 {
 		ps = append(ps, incident.Problemf("max_open", "%d is negative", c.MaxOpen))
+	}
+	if c.MaxFiles < 0 {
+		ps = append(ps, incident.Problemf("max_files", "%d is negative", c.MaxFiles))
 	}
 	if c.MaxLine < 0 || c.MaxLine > 0 && c.MaxLine < minMaxLine {
 		ps = append(ps, incident.Problemf("", "a line limit of %d bytes is too small", c.MaxLine).WithHint("limits.line: %d or more", minMaxLine))

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +29,10 @@ type stream struct {
 	// content, quiet since when nothing was added to a rotated file.
 	rotated, lost bool
 	quiet         time.Time
+	// behind says that more is known to wait in the file than one batch.
+	behind bool
+	// via are the directories of the symbolic links that lead to it.
+	via []string
 	// seen is the scan that last found it by the patterns, used the last time of reading, tried the directory's state when
 	// the content was last searched for in vain, failed the error told last.
 	seen, used    uint64
@@ -56,6 +59,11 @@ type run struct {
 	opened  int
 	// displaced are the streams that were current files until now, by id.
 	displaced map[string]displaced
+	// matchable are the directories in which a new file could match, and those of the links that lead there.
+	matchable []string
+	crowded   bool // that there are too many files was told
+	// unready are compressed files that can't be read, perhaps not yet.
+	unready map[fileID]unready
 
 	knew   *patterns // of the run that left the cursor
 	first  bool
@@ -75,7 +83,7 @@ func (c *Collector) follow(ctx context.Context, from collectors.Cursor, emit fun
 		Collector: c, ctx: ctx, emit: emit, ch: chunker{maxLine: c.cfg.MaxLine}, first: true,
 		streams: map[string]*stream{}, byFile: map[fileID]*stream{}, byPath: map[string][]*stream{}, byLog: map[string][]*stream{},
 		passed: map[fileID]passed{}, displaced: map[string]displaced{}, told: map[string]string{},
-		w: newWatcher(c.cfg.Watch, c.log),
+		unready: map[fileID]unready{}, w: newWatcher(c.cfg.Watch, c.log),
 	}
 	defer r.close()
 	if err := r.restore(from); err != nil {
@@ -113,21 +121,33 @@ func (r *run) wait(busy bool) (full bool) {
 		r.rescan = false
 		return true
 	}
-	var (
-		timer <-chan time.Time
-		ready chan struct{}
-	)
-	if busy {
-		ready = make(chan struct{})
-		close(ready)
-	}
+	left := r.cfg.PollInterval
 	if r.opt.Wake == nil {
-		// Busy or not, new files are looked for in time.
-		due := r.lastScan.Add(r.cfg.PollInterval)
+		// Busy or not, new files are looked for in time. A clock that was set back must not have us wait for the time it was.
+		gap := r.cfg.PollInterval
 		if r.later {
-			due = r.lastScan.Add(r.scanGap())
+			gap = r.scanGap()
 		}
-		t := time.NewTimer(max(0, due.Sub(r.now())))
+		if left = min(r.lastScan.Add(gap).Sub(r.now()), gap); left <= 0 {
+			return r.ticked()
+		}
+	}
+	if busy {
+		// What is to be done comes before the next batch of a backlog, but nothing is waited for.
+		select {
+		case <-r.ctx.Done():
+			return false
+		case <-r.opt.Wake:
+			return true
+		case <-r.w.wake:
+			return r.changes()
+		default:
+			return false
+		}
+	}
+	var timer <-chan time.Time
+	if r.opt.Wake == nil {
+		t := time.NewTimer(left)
 		defer t.Stop()
 		timer = t.C
 	}
@@ -137,17 +157,20 @@ func (r *run) wait(busy bool) (full bool) {
 	case <-r.opt.Wake:
 		return true
 	case <-timer:
-		r.ticks++
-		if r.later || r.ticks%15 == 0 || r.w.polled() || r.unfinished() {
-			return true
-		}
-		r.lastScan = r.now()
-		return false
+		return r.ticked()
 	case <-r.w.wake:
 		return r.changes()
-	case <-ready:
-		return false
 	}
+}
+
+// ticked says, when the time for it has come, whether to scan.
+func (r *run) ticked() (full bool) {
+	r.ticks++
+	if r.later || r.ticks%15 == 0 || r.w.polled() || r.unfinished() {
+		return true
+	}
+	r.lastScan = r.now()
+	return false
 }
 
 // changes marks what inotify told of, and says whether to scan.
@@ -185,10 +208,19 @@ func (r *run) unfinished() bool {
 	return false
 }
 
-// round gives every stream that has something the chance to send one batch.
+// round gives every stream that keeps up with its writer the chance to send one batch, and then one stream with a backlog,
+// each in its turn. So a line that is written now waits for one batch of a backlog at most, however many files have one, and
+// only one compressed file is read at a time.
 func (r *run) round() (progress bool, err error) {
+	var next *stream
 	for _, s := range slices.Clone(r.order) {
 		if !s.dirty || s.lost {
+			continue
+		}
+		if s.behind || s.packed || s.size-s.offset > chunkLen {
+			if next == nil || r.turn(s, next) {
+				next = s
+			}
 			continue
 		}
 		if r.ctx.Err() != nil {
@@ -200,7 +232,22 @@ func (r *run) round() (progress bool, err error) {
 		}
 		progress = progress || moved || s.dirty
 	}
-	return progress, nil
+	if next == nil || r.ctx.Err() != nil {
+		return progress, nil //nolint:nilerr // the end was asked for
+	}
+	if _, err := r.step(next, false); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// turn says whether of two streams with a backlog a comes before b: who waited longest, but a compressed file that was
+// begun before any other compressed one, since it would have to be decompressed from its beginning again.
+func (r *run) turn(a, b *stream) bool {
+	if a.packed && b.packed && (a.z == nil) != (b.z == nil) {
+		return a.z != nil
+	}
+	return a.used < b.used
 }
 
 // step reads and sends one batch of s. With final, an unfinished last line is taken too.
@@ -233,7 +280,12 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 		s.mtime = wrote // of the content that is no more
 		return true, r.truncated(s)
 	case atEnd:
-		s.dirty = false
+		s.dirty, s.behind = false, false
+		if s.packed {
+			r.shut(s) // a decompressor is large
+		}
+	case more:
+		s.dirty, s.behind = true, true
 	}
 	if s.offset == at && s.line == line {
 		return false, nil
@@ -250,95 +302,6 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 // batch makes a batch of s without lines.
 func (r *run) batch(s *stream) collectors.Batch {
 	return collectors.Batch{Stream: s.id, File: s.path, Service: Stem(s.base), Position: s.encode(), ReadAt: r.now()}
-}
-
-// errMoved says that another file is where a stream was.
-var errMoved = errors.New("another file has this path now")
-
-// source opens what s is read from.
-func (r *run) source(s *stream) (io.ReaderAt, error) {
-	r.uses++
-	s.used = r.uses
-	switch {
-	case s.f != nil:
-		return plain{s.f}, nil
-	case s.z != nil:
-		return s.z, nil
-	}
-	f, err := openFile(s.path, r.cfg.Symlinks)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, errMoved
-		}
-		return nil, err
-	}
-	fi, err := f.Stat()
-	if err != nil || idOf(fi) != s.file() {
-		f.Close()
-		return nil, errMoved
-	}
-	return r.attach(s, f)
-}
-
-// attach makes f, which holds the content of s, what s is read from.
-func (r *run) attach(s *stream, f *os.File) (io.ReaderAt, error) {
-	var head [16]byte
-	n, _ := f.ReadAt(head[:], 0)
-	r.room()
-	if c := compressionOf(head[:n]); c != "" {
-		rc, err := c.decompress(io.NewSectionReader(f, 0, 1<<62))
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		s.z, s.packed = &inflated{r: bothClosers{rc, f}}, true
-		r.opened++
-		return s.z, nil
-	}
-	s.f, s.packed = f, false
-	r.opened++
-	return plain{f}, nil
-}
-
-// bothClosers closes the file under a decompressor too.
-type bothClosers struct {
-	io.ReadCloser
-	f io.Closer
-}
-
-func (b bothClosers) Close() error { return errors.Join(b.ReadCloser.Close(), b.f.Close()) }
-
-// room closes the least recently used descriptor where there are as many as may be. Those of rotated files go last: their
-// files may have no name by which to open them again.
-func (r *run) room() {
-	for r.opened >= r.cfg.MaxOpen {
-		var victim *stream
-		for _, s := range r.order {
-			if s.f == nil && s.z == nil {
-				continue
-			}
-			if victim == nil || victim.rotated && !s.rotated || victim.rotated == s.rotated && s.used < victim.used {
-				victim = s
-			}
-		}
-		if victim == nil {
-			return
-		}
-		r.shut(victim)
-	}
-}
-
-func (r *run) shut(s *stream) {
-	if s.f != nil {
-		s.f.Close()
-		s.f = nil
-		r.opened--
-	}
-	if s.z != nil {
-		s.z.r.Close()
-		s.z = nil
-		r.opened--
-	}
 }
 
 // fail tells the operator, once for each error, that s can't be read now.
@@ -363,7 +326,7 @@ func (r *run) broken(s *stream, err error) error {
 		return nil
 	}
 	r.fail(s, err)
-	return r.end(s, "compressed file is damaged")
+	return r.end(s, gapDamaged)
 }
 
 // truncated ends s, whose file has other content now, and begins what it has.
@@ -413,6 +376,9 @@ func (r *run) truncated(s *stream) error {
 
 // gapTruncated is the reason of the gap at every truncation, with or without copy.
 const gapTruncated = "truncated: lines written between copy and truncation, or not yet read, may be missing"
+
+// gapDamaged is the reason of the gap at a compressed file that can't be read to its end.
+const gapDamaged = "compressed file is damaged"
 
 // gap records that lines of s may be missing at its end.
 func (r *run) gap(s *stream, reason string) error {

@@ -55,7 +55,7 @@ func (c compression) decompress(r io.Reader) (io.ReadCloser, error) {
 		}
 		return d.IOReadCloser(), nil
 	case "xz":
-		x, err := xz.NewReader(r)
+		x, err := xz.NewReader(newXZGuard(r))
 		return io.NopCloser(x), err
 	case "bzip2":
 		return io.NopCloser(bzip2.NewReader(r)), nil

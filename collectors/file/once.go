@@ -58,6 +58,7 @@ func (r *run) readWhole(e entry, from collectors.Cursor) (failed, err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.path, err), nil
 	}
+	defer func() { discard(src) }()
 	head := make([]byte, sampleLen)
 	n, err := src.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -79,15 +80,27 @@ func (r *run) readWhole(e entry, from collectors.Cursor) (failed, err error) {
 		if m, err := compare(check, &p); err == nil && m == matchFull {
 			s.position = p
 			s.enc = encodingOf(head[:n])
-			src = check
+			src, check = check, src
+		}
+		discard(check)
+	}
+	end := int64(-1)
+	if _, ok := src.(plain); ok {
+		if fi, err := f.Stat(); err == nil {
+			end = fi.Size()
 		}
 	}
-	return r.sendAll(s, src)
+	return r.sendAll(s, src, end)
 }
 
-func (r *run) sendAll(s *stream, src io.ReaderAt) (failed, err error) {
+// sendAll sends all lines up to end, or to where src ends where that is negative: what is written faster than it is read
+// must have an end, too.
+func (r *run) sendAll(s *stream, src io.ReaderAt, end int64) (failed, err error) {
 	for r.ctx.Err() == nil {
 		out, readErr := r.ch.read(src, &s.progress, true)
+		if out == more && end >= 0 && s.offset >= end && !s.skip {
+			out = atEnd
+		}
 		b := r.batch(s)
 		b.Lines = r.ch.lines
 		switch {

@@ -153,6 +153,10 @@ func walk(abs, shown, symlinks string) (int, error) {
 			unix.Close(got)
 			return -1, r
 		}
+		if fs := kernelFS(got); fs != "" {
+			unix.Close(got)
+			return -1, &refusal{shown, "is an interface of the kernel (" + fs + "), not a file on a disk", "the kernel's own messages are in the journal"}
+		}
 		if now.Dev != st.Dev || now.Ino != st.Ino {
 			// Replaced under our hands. A link's owner was judged by the other file.
 			unix.Close(got)
@@ -188,6 +192,30 @@ func notRegular(mode uint32, path string) *refusal {
 		what = "a device"
 	}
 	return &refusal{path, "is " + what + ", not a regular file", hint}
+}
+
+// kernelFS names the file system of an open file where files are made up as they are read: they say they are regular, have
+// no size, and another content each time.
+func kernelFS(fd int) string {
+	var st unix.Statfs_t
+	if unix.Fstatfs(fd, &st) != nil {
+		return ""
+	}
+	switch uint32(st.Type) { // magic numbers are 32 bits wide
+	case unix.PROC_SUPER_MAGIC:
+		return "proc"
+	case unix.SYSFS_MAGIC:
+		return "sysfs"
+	case unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC:
+		return "cgroup"
+	case unix.DEBUGFS_MAGIC:
+		return "debugfs"
+	case unix.TRACEFS_MAGIC:
+		return "tracefs"
+	case unix.SECURITYFS_MAGIC:
+		return "securityfs"
+	}
+	return ""
 }
 
 func readlinkAt(fd int) (string, error) {

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -222,10 +219,7 @@ func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (boo
 	}
 	m := matchFull
 	if !known {
-		src, err := open(f)
-		if err == nil {
-			m, err = compare(src, &s.position)
-		}
+		m, err = compareFile(f, &s.position)
 		if err != nil || m != matchFull {
 			if err != nil {
 				m = matchNot
@@ -250,7 +244,24 @@ func passing(err error) bool {
 	return false
 }
 
-// open gives the content of f, decompressed where it is compressed. Closing f is all there is to close.
+// compareFile is compare for an open file, compressed or not.
+func compareFile(f *os.File, p *position) (match, error) {
+	src, err := open(f)
+	if err != nil {
+		return matchNot, err
+	}
+	defer discard(src)
+	return compare(src, p)
+}
+
+// discard gives back what open took beside f.
+func discard(src io.ReaderAt) {
+	if z, ok := src.(*inflated); ok {
+		z.r.Close() // nothing was written
+	}
+}
+
+// open gives the content of f, decompressed where it is compressed. What it takes is given back by discard.
 func open(f *os.File) (io.ReaderAt, error) {
 	var head [16]byte
 	n, err := f.ReadAt(head[:], 0)
@@ -271,7 +282,9 @@ func open(f *os.File) (io.ReaderAt, error) {
 // bind makes f, found at e, the file of s.
 func (r *run) bind(s *stream, e entry, f *os.File, globbed map[fileID]entry) error {
 	r.shut(s)
-	if _, err := r.attach(s, f); err != nil {
+	if s.packed = compressionIn(f) != ""; s.packed {
+		f.Close() // it is opened again in its turn
+	} else if _, err := r.attach(s, f); err != nil {
 		return nil //nolint:nilerr // not readable now; it is tried again when the directory has changed
 	}
 	s.dev, s.ino, s.mtime, s.size = e.id.dev, e.id.ino, e.mtime, e.size
@@ -317,143 +330,4 @@ func (r *run) adoptShort(s *stream, e entry, globbed map[fileID]entry) error {
 		return err
 	}
 	return r.emit(r.batch(s))
-}
-
-// generations begins streams for what was written and rotated away while nobody looked: older files of the log of s that
-// no stream knows, and that were written after s. The time of last writing tells, which renaming and the usual compressors
-// keep, and the number in the name where both have one.
-func (r *run) generations(listing listings) error {
-	byTime := func(a, b displaced) int { return cmp.Or(cmp.Compare(a.mtime, b.mtime), cmp.Compare(a.id, b.id)) }
-	for _, d := range slices.SortedFunc(maps.Values(r.displaced), byTime) {
-		again, err := r.generationsAfter(d, listing)
-		if err != nil {
-			return err
-		}
-		d.again = again
-		r.displaced[d.id] = d
-	}
-	return nil
-}
-
-// generationsAfter is generations for one log; again says that a file was not ready to be judged.
-func (r *run) generationsAfter(d displaced, listing listings) (again bool, err error) {
-	var missed []entry
-	s := d.stream
-	number, numbered := rotationNumber(s.path)
-	if fi, err := os.Lstat(s.path); err != nil || s.lost || d.empty || idOf(fi) != s.file() {
-		numbered = false // it has no name any more, or one that is not known
-	}
-	for _, e := range listing.siblings(s) {
-		name := filepath.Base(e.path)
-		if r.byFile[e.id] != nil || !isRotationOf(name, filepath.Base(s.real)) && !isRotationOf(name, filepath.Base(s.base)) {
-			continue
-		}
-		if p, ok := r.passed[e.id]; ok && p.why != whyCompressed {
-			continue
-		}
-		older := e.mtime <= d.mtime
-		if n, ok := rotationNumber(e.path); ok && numbered {
-			older = older && e.mtime != d.mtime || n >= number
-		}
-		if older {
-			continue
-		}
-		missed = append(missed, e)
-	}
-	slices.SortFunc(missed, func(a, b entry) int { return cmp.Compare(a.mtime, b.mtime) })
-	for _, e := range missed {
-		ready, err := r.beginMissed(s, e)
-		if err != nil {
-			return false, err
-		}
-		again = again || !ready
-	}
-	return again, nil
-}
-
-// rotationNumber gives the number of "app.log.3" or "app.log.3.gz".
-func rotationNumber(path string) (int, bool) {
-	name := compressedExt.ReplaceAllString(filepath.Base(path), "")
-	i := strings.LastIndexByte(name, '.')
-	if i < 0 || len(name)-i > 5 {
-		return 0, false
-	}
-	n, err := strconv.Atoi(name[i+1:])
-	return n, err == nil
-}
-
-// beginMissed begins a stream for e, an older file of the log of s. Ready is false where that can't be said yet: a compressor
-// may still be writing.
-func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
-	f, err := openFile(e.path, r.cfg.Symlinks)
-	if err != nil {
-		return true, nil // refused, or gone again
-	}
-	bound := false
-	defer func() {
-		if !bound {
-			f.Close()
-		}
-	}()
-	src, err := open(f)
-	if err != nil {
-		return false, nil // not ready
-	}
-	head := make([]byte, sampleLen+blockLen)
-	n, err := src.ReadAt(head[:sampleLen], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, nil
-	}
-	if n == 0 || binaryReason(e.path, head[:n]) != "" {
-		return n > 0, nil
-	}
-	// A copy of what is being read, or was, is nothing new.
-	for _, o := range r.byLog[s.real] {
-		p := o.position
-		if p.head == "" && o.f != nil {
-			// Nothing was read of it when it was last seen; it may have been written and compressed since.
-			k, _ := o.f.ReadAt(head[n:n+blockLen], 0) // no bytes, no likeness
-			p.head = fingerprintOf(head[n : n+k])
-		}
-		if o.real != s.real || p.head == "" {
-			continue
-		}
-		again, err := open(f)
-		if err != nil {
-			return false, nil // not ready
-		}
-		switch m, err := compare(again, &p); {
-		case err != nil:
-			return false, nil
-		case m == matchFull, m == matchShort && o.rotated:
-			return true, nil
-		}
-	}
-	if p, ok := src.(plain); ok && r.copyOfCurrent(s, p) {
-		return true, nil
-	}
-	r.log.Info("reading what was rotated away unseen", "file", e.path)
-	b := r.begin(e.path, s.base, s.real)
-	b.head = fingerprintOf(head[:n])
-	bound = true
-	if err := r.bind(b, e, f, nil); err != nil {
-		return true, err
-	}
-	batch := r.batch(b)
-	if s.head == "" && !s.rotated {
-		batch.Gaps = r.gaps(s, gapTruncated) // only a copy can have been made of a file that was emptied in place
-	}
-	return true, r.emit(batch)
-}
-
-// copyOfCurrent says whether f has the same content as the current file of the log of s, which may not be known yet.
-func (r *run) copyOfCurrent(s *stream, f plain) bool {
-	c, err := openFile(s.base, r.cfg.Symlinks)
-	if err != nil {
-		return false
-	}
-	defer c.Close()
-	a, errA := f.Stat()
-	b, errB := c.Stat()
-	return errA == nil && errB == nil && sameContent(f, a.Size(), c, b.Size())
 }

@@ -2,15 +2,10 @@ package file
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // entry is a file that the patterns, or the directory of a log, lead to.
@@ -23,108 +18,6 @@ type entry struct {
 
 func entryOf(path string, fi os.FileInfo) entry {
 	return entry{path: path, id: idOf(fi), size: fi.Size(), mtime: fi.ModTime().UnixNano()}
-}
-
-// patterns are globs of what to read.
-type patterns struct{ include, exclude []string }
-
-// match says whether path is to be read. A pattern that is the path itself matches, whatever characters it has.
-func (p *patterns) match(path string) bool {
-	in := func(ps []string) bool {
-		for _, g := range ps {
-			if g == path || doublestar.PathMatchUnvalidated(g, path) {
-				return true
-			}
-		}
-		return false
-	}
-	return in(p.include) && !in(p.exclude)
-}
-
-const maxPatterns = 64 << 10
-
-// encode gives the position of the stream that keeps the patterns: whether a file is new, or was only not included
-// before, can't be told without.
-func (p *patterns) encode() []byte {
-	return []byte("\x01" + strings.Join(p.include, "\x00") + "\x01" + strings.Join(p.exclude, "\x00"))
-}
-
-func decodePatterns(b []byte) (*patterns, bool) {
-	parts := strings.Split(string(b), "\x01")
-	if len(parts) != 3 || parts[0] != "" || len(b) > maxPatterns {
-		return nil, false
-	}
-	list := func(s string) []string {
-		if s == "" {
-			return nil
-		}
-		return strings.Split(s, "\x00")
-	}
-	return &patterns{list(parts[1]), list(parts[2])}, true
-}
-
-// find lists the regular files that the patterns lead to, in the order of the patterns and sorted within each. What
-// can't be read is told once. missing has the patterns without wildcards that lead to nothing.
-func (r *run) find() (out []entry, missing []error) {
-	seen := map[string]bool{}
-	pats := patterns{exclude: r.cfg.Exclude, include: r.cfg.Include}
-	for _, pat := range r.cfg.Include {
-		paths, literal := []string{pat}, true
-		if _, err := os.Lstat(pat); err != nil && hasMeta(pat) {
-			literal = false
-			paths, _ = doublestar.FilepathGlob(pat)
-			slices.Sort(paths)
-		}
-		for _, path := range paths {
-			if seen[path] || !pats.match(path) {
-				continue
-			}
-			seen[path] = true
-			fi, err := os.Stat(path)
-			if err == nil && !fi.Mode().IsRegular() {
-				if fi.IsDir() && !literal {
-					continue
-				}
-				err = notRegular(unixMode(fi), path)
-			}
-			switch {
-			case err == nil:
-				out = append(out, entryOf(path, fi))
-			case errors.Is(err, fs.ErrNotExist) && !literal:
-			default:
-				missing = append(missing, err)
-				if !errors.Is(err, fs.ErrNotExist) {
-					r.tell(path, err)
-				}
-			}
-		}
-	}
-	for path := range r.told {
-		if !seen[path] {
-			delete(r.told, path)
-		}
-	}
-	return out, missing
-}
-
-func hasMeta(p string) bool { return strings.ContainsAny(p, `*?[{\`) }
-
-// tell logs why a path isn't read, once for each reason.
-func (r *run) tell(path string, err error) {
-	if r.told[path] == err.Error() {
-		return
-	}
-	r.told[path] = err.Error()
-	var ref *refusal
-	switch {
-	case errors.As(err, &ref):
-		r.log.Warn("not read", "file", path, "reason", ref.reason, "hint", ref.hint)
-	case errors.Is(err, fs.ErrPermission):
-		r.log.Warn("not read: permission denied", "file", path, "error", err,
-			"hint", "add the daemon's user to the group of the file, adm on Debian")
-	default:
-		r.log.Warn("not read", "file", path, "error", err)
-	}
 }
 
 // scan looks at every file: which are new, renamed, gone, grown.
@@ -277,7 +170,7 @@ func (r *run) locate(s *stream, listing listings) {
 	delete(r.byFile, s.file())
 }
 
-// settle ends what is over and forgets what was over for long.
+// settle ends what is over and forgets what was over for long, or earlier where there are too many.
 func (r *run) settle() error {
 	now := r.now()
 	for _, s := range slices.Clone(r.order) {
@@ -297,7 +190,8 @@ func (r *run) settle() error {
 		if err != nil {
 			return err
 		}
-		if s.ended && s.away != 0 && s.seen != r.scans && now.Sub(time.Unix(s.away, 0)) >= r.cfg.ForgetAfter {
+		crowd := len(r.streams) >= r.cfg.MaxFiles
+		if s.ended && s.away != 0 && s.seen != r.scans && (crowd || now.Sub(time.Unix(s.away, 0)) >= r.cfg.ForgetAfter) {
 			if err := r.drop(s); err != nil {
 				return err
 			}
@@ -308,13 +202,13 @@ func (r *run) settle() error {
 
 // finish takes the unfinished last line of a rotated file that stayed quiet, and ends its stream.
 func (r *run) finish(s *stream) error {
-	if s.head != "" {
+	if s.head != "" && (!s.packed || s.searched > 0) {
 		for {
 			at := s.offset
 			if _, err := r.step(s, true); err != nil {
 				return err
 			}
-			if s.lost || s.offset == at {
+			if s.lost || s.offset == at || s.packed && !s.dirty {
 				break
 			}
 		}
@@ -340,53 +234,19 @@ func (r *run) index() {
 		if !s.ended {
 			dirs[filepath.Dir(s.path)] = true
 			dirs[filepath.Dir(s.real)] = true
+			for _, d := range s.via {
+				dirs[d] = true
+			}
 		}
 	}
-	r.patternDirs(dirs)
+	for _, d := range r.matchable {
+		if len(dirs) >= maxDirs {
+			break // what comes there is still found by polling
+		}
+		dirs[d] = true
+	}
 	for d := range dirs {
 		r.w.add(d)
 	}
 	r.w.keep(dirs)
-}
-
-// maxDirs bounds the directories that are watched for new files only.
-const maxDirs = 8192
-
-// patternDirs adds the directories in which a new file could match. Where a directory does not exist, its nearest
-// ancestor is watched for it.
-func (r *run) patternDirs(dirs map[string]bool) {
-	for _, pat := range r.cfg.Include {
-		base, rest := doublestar.SplitPattern(pat)
-		if !hasMeta(pat) {
-			base, rest = filepath.Dir(pat), ""
-		}
-		if abs, err := filepath.Abs(base); err == nil && !filepath.IsAbs(pat) {
-			base = abs
-		}
-		for base != "/" {
-			if fi, err := os.Stat(base); err == nil && fi.IsDir() {
-				break
-			}
-			base = filepath.Dir(base)
-		}
-		dirs[base] = true
-		depth := strings.Count(rest, "/")
-		if strings.Contains(rest, "**") {
-			depth = 64
-		}
-		if depth == 0 {
-			continue
-		}
-		//nolint:errcheck // what can't be walked can't be watched; files are still found by polling
-		filepath.WalkDir(base, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.IsDir() {
-				return nil //nolint:nilerr // polling still finds the files there
-			}
-			if len(dirs) >= maxDirs || strings.Count(strings.TrimPrefix(path, base), "/") > depth {
-				return filepath.SkipDir
-			}
-			dirs[path] = true
-			return nil
-		})
-	}
 }
