@@ -29,6 +29,7 @@ type event struct {
 	logical int // logical lines
 	loose   int // lines joined for no better reason than that they have no header
 	indent  int
+	prof    *profile // that the header was read with, nil for none
 
 	tr         trace
 	begun      bool // tr was looked for in the first line
@@ -113,6 +114,9 @@ func (e *event) begin() {
 	e.begun = true
 	if !e.h.whole {
 		e.tr = beginTrace(e.h.msg)
+		if e.tr.lang == langNone && e.h.full != "" {
+			e.tr = beginTrace(e.h.full)
+		}
 		if e.tr.lang == langNone && !e.h.headed && len(e.h.msg) > 0 && e.h.msg[0] == ' ' {
 			e.tr = beginTrace(trimIndent(e.h.msg))
 		}
@@ -129,7 +133,7 @@ func (e *event) severity() incident.Severity {
 		}
 		if h.sev == incident.SeverityUnset || h.sev == incident.SeverityInfo && e.meta != nil && e.meta.Trusted["_TRANSPORT"] == "stdout" {
 			// journald gives all that a service prints the priority 6, which says nothing
-			if w := wordSeverity(h.msg); w > h.sev {
+			if w := wordSeverity(h.said()); w > h.sev {
 				h.sev = w
 			}
 		}
@@ -156,7 +160,7 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	}
 	sev := e.severity()
 	*rec = incident.Record{
-		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.msg, Truncated: e.truncated,
+		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.shown(), Truncated: e.truncated,
 		Logger: h.logger, Host: h.host, PID: h.pid, Thread: h.thread, TraceID: h.trace, Raw: e.pieces[0].raw,
 		HTTPStatus: h.status,
 	}
@@ -180,8 +184,10 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	}
 	if len(e.pieces) > 1 {
 		rec.Raw = e.join()
-		if strings.TrimSpace(rec.Message) == "" {
-			rec.Message = e.firstWords()
+		if strings.TrimSpace(h.msg) == "" {
+			if w := e.firstWords(); w != "" {
+				rec.Message = w
+			}
 		}
 	}
 	if len(rec.Raw) > j.cfg.MaxEvent {
@@ -324,7 +330,7 @@ func (e *event) second(body string) {
 	level, msg, _ := strings.Cut(body, ":")
 	if sev, ok := levelWord(level); ok {
 		h := &e.h
-		h.logger, h.msg = h.msg, strings.TrimLeft(msg, " ")
+		h.logger, h.msg, h.full, h.show = h.said(), strings.TrimLeft(msg, " "), "", ""
 		h.sev, h.leveled, e.settled = sev, true, false
 	}
 }

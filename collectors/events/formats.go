@@ -8,11 +8,14 @@ import (
 )
 
 // reader reads logical lines. It keeps nothing of one line for the next but scratch memory: what it says of a line
-// depends on the line, its Config and the reference time alone, so that a restored Joiner can read its lines again.
+// depends on the line, its Config, the reference time and the profile alone, so that a restored Joiner can read its lines
+// again.
 type reader struct {
 	only string // the one format, FormatAuto for all
 	ref  time.Time
 	loc  *time.Location
+	prof *profile // what was learned of the source, nil where nothing was
+	fit  fitness  // how the last line agreed with prof
 }
 
 // read reads the application's part of a line into h, whose host, pid, time and severity may already be set by the
@@ -88,8 +91,10 @@ func (r *reader) readOnly(s string, h *head) {
 		r.readRedis(s, h)
 	default: // text, postgres, and what wrappers hold
 		if !r.scanText(s, h) && (r.only == FormatDocker || r.only == FormatCRI || r.only == FormatSyslog) {
-			auto := reader{only: FormatAuto, ref: r.ref, loc: r.loc}
+			auto := *r
+			auto.only = FormatAuto
 			auto.read(s, h)
+			r.fit = auto.fit
 		}
 	}
 }

@@ -14,6 +14,9 @@ type head struct {
 	sev                              incident.Severity
 	host, pid, thread, logger, trace string
 	msg                              string // without the header
+	full                             string // msg with the columns that a profile took off it, "" where it took none: what is said of the severity
+	bare                             string // the level's word, where the line says nothing else
+	show                             string // what the message is where the level's word stays in it, else ""
 
 	// What a structured line says of an exception: a type, its text, and a stack as text.
 	excType, excMsg, stack string
@@ -26,6 +29,25 @@ type head struct {
 	headed  bool // the application's own header was there: the line starts an event, unless its message continues a trace
 	whole   bool // the line is complete in itself (an object, an access log): nothing loose can follow it
 	extra   bool // PostgreSQL's DETAIL, HINT, ...: belongs to the line before
+}
+
+// said is what the line says with all the words that are not certainly header.
+func (h *head) said() string {
+	if h.full != "" {
+		return h.full
+	}
+	return h.msg
+}
+
+// shown is the message as people and clusters get it.
+func (h *head) shown() string {
+	if h.show != "" {
+		return h.show
+	}
+	if h.msg == "" {
+		return h.bare
+	}
+	return h.msg
 }
 
 // The header of a text line is read from left to right: time stamps, levels, brackets, loggers, pids and the
@@ -41,20 +63,34 @@ type scanner struct {
 	pid   string // tentative
 	names [2]string
 	n     int // names used
+
+	noEpoch bool // a number in front is a number: the source has no time stamps
+	levelAt int  // where the level stands, -1 where there is none
 }
 
 const (
 	maxHeaderTokens = 14
-	maxBracket      = 160
+	maxBracket      = 320
 )
 
-// scanText reads the header of a text line. It says whether there was one; h.msg is set in any case.
+// scanText reads the header of a text line: by the profile of its source where there is one, else as the fixed scanner
+// sees it. It says whether there was a header; h.msg is set in any case.
 func (r *reader) scanText(s string, h *head) bool {
+	if r.prof != nil && h.format != FormatSyslog {
+		return r.scanLearned(r.prof, s, h)
+	}
+	ok, _ := r.scanFixed(s, h, false)
+	return ok
+}
+
+// scanFixed reads the header of a text line without knowing of any other line, and gives where the level stands in it,
+// -1 where there is none.
+func (r *reader) scanFixed(s string, h *head, noEpoch bool) (ok bool, levelAt int) {
 	h.msg = s
 	if s == "" || s[0] == ' ' || s[0] == '\t' || s[0] >= 0x80 {
-		return false
+		return false, -1
 	}
-	c := scanner{s: s, h: h}
+	c := scanner{s: s, h: h, noEpoch: noEpoch, levelAt: -1}
 	pid, thread, logger := h.pid, h.thread, h.logger
 	for n := 0; n < maxHeaderTokens && c.i < len(s); n++ {
 		if !c.token(n == 0) {
@@ -64,14 +100,16 @@ func (r *reader) scanText(s string, h *head) bool {
 	}
 	if !h.timed && !h.leveled {
 		h.pid, h.thread, h.logger, h.trace = pid, thread, logger, ""
-		return false
+		return false, -1
 	}
 	if h.timed {
 		h.time = c.st.resolve(r.ref, r.loc)
 	}
 	h.headed = true
-	h.msg = c.message()
-	return true
+	if h.msg = c.message(); h.msg == "" && c.levelAt >= 0 {
+		h.bare = s[c.levelAt:]
+	}
+	return true, c.levelAt
 }
 
 // message is what stands behind the header. Indentation is kept where it says something: after a header that ends with a
@@ -132,7 +170,7 @@ func (c *scanner) token(first bool) bool {
 	s, h := c.s[c.i:], c.h
 	b := s[0]
 	if !h.timed && (isDigit(b) || isUpper(b)) {
-		if n := scanStamp(s, &c.st); n > 0 && !isWord(at(s, n)) {
+		if n := scanStamp(s, &c.st); n > 0 && !isWord(at(s, n)) && !(c.noEpoch && c.st.epoch) {
 			h.timed = true
 			c.advance(n)
 			return true
@@ -187,5 +225,6 @@ func (c *scanner) commit() {
 
 func (c *scanner) level(sev incident.Severity, n int) {
 	c.h.sev, c.h.leveled = sev, true
+	c.levelAt = c.i
 	c.advance(n)
 }

@@ -42,7 +42,7 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if strings.HasPrefix(b, "+ Exception Group Traceback") || strings.HasPrefix(b, "Traceback (most recent") && indent > 0 {
 		return j.adopts(e, beginTrace(body))
 	}
-	if indent > e.indent {
+	if indent > e.indent && !(indent == 1 && n.prof != nil && n.prof.lone) {
 		return true
 	}
 	n.begin()
@@ -56,7 +56,7 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
 		return true
 	}
-	if !e.h.timed || e.loose >= maxLoose || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
+	if !e.h.timed || e.loose >= maxLoose || n.prof != e.prof && n.prof != nil && n.prof.kind == profileHeadless || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
 		return false
 	}
 	e.loose++

@@ -47,6 +47,8 @@ type Joiner struct {
 	bytes  int // of all unfinished events
 	parked int
 
+	lr learner
+
 	rec        incident.Record
 	freeEvents []*event
 	freeGroups []*group
@@ -78,29 +80,37 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location}}, nil
+	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location}, lr: newLearner(cfg.Format)}, nil
 }
 
 // SetReference says when the lines that follow were read: Batch.ReadAt. See Config.Reference.
 func (j *Joiner) SetReference(t time.Time) { j.cfg.Reference = t }
 
-// Pending says whether there is an unfinished event.
-func (j *Joiner) Pending() bool { return len(j.groups) > 0 }
+// Pending says whether there is an unfinished event, or a line that is held back until its source's header is known.
+func (j *Joiner) Pending() bool { return len(j.groups) > 0 || len(j.lr.held) > 0 }
 
 // Add takes the next line of the stream and emits the events that are complete by it. Events come in the order in which
 // they end. A Record is valid only during emit; Clone it to keep it. Everything is set but Source, File, and Service where
 // no trusted field of the line names it.
 func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
-	j.seq++
 	if len(l.Text) > j.cfg.MaxLine {
 		l.Text, l.Truncated = l.Text[:j.cfg.MaxLine], true
 	}
-	text, more := j.arena.copy(l.Text), ""
+	l.Text = j.arena.copy(l.Text)
+	if ref := j.reference(&l); !j.lr.open || !j.study(&l, ref, emit) {
+		j.add(&l, ref, emit)
+	}
+}
+
+// add is Add for a line that is read now. Its text is the Joiner's own, ref is what dates it where it has no year.
+func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
+	j.seq++
+	text, more := l.Text, ""
 	if k := strings.IndexByte(text, '\n'); k >= 0 { // a journal's message may have several lines
 		text, more = text[:k], text[k+1:]
 	}
 	e := j.newEvent()
-	e.origin = origin{offset: l.Offset, meta: l.Meta, time: l.Time, sev: l.Severity, ref: j.reference(&l)}
+	e.origin = origin{offset: l.Offset, meta: l.Meta, time: l.Time, sev: l.Severity, ref: ref}
 	if l.Continues && j.last != nil {
 		e.truncated = l.Truncated
 		j.framed(j.last, e, piece{raw: text, body: text, num: l.Number})
@@ -217,7 +227,13 @@ func (j *Joiner) part(g *group, p piece, partial bool) piece {
 // logical takes a whole line: p is its last physical one, the group's parts are those before. It gives the group that
 // the line is in.
 func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record)) *group {
+	if e.meta == nil || e.meta.Writer == "" {
+		e.prof = j.lr.prof
+	}
 	j.readFirst(e, p.raw, p.body)
+	if e.prof != nil {
+		j.lr.count(j.rd.fit, e.prof)
+	}
 	if len(g.parts) > 0 {
 		e.offset = g.first.offset
 	}
@@ -261,6 +277,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 func (j *Joiner) readFirst(e *event, raw, body string) {
 	e.raw, e.body = raw, body
 	e.indent = len(body) - len(trimIndent(body))
+	j.rd.prof, j.rd.fit = e.prof, fitNone
 	j.rd.read(body, &e.h)
 }
 
@@ -393,6 +410,9 @@ func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
 // Flush emits what is unfinished: at the end of the input, or when the caller's clock says that the last event will not
 // be continued.
 func (j *Joiner) Flush(emit func(*incident.Record)) {
+	if len(j.lr.held) > 0 {
+		j.decide(emit)
+	}
 	for len(j.groups) > 0 {
 		j.finish(j.groups[0], emit)
 	}

@@ -15,18 +15,22 @@ import (
 // few numbers of the trace. Restore checks every length against what is there, so a state that was cut or made up is an
 // error and can't make the Joiner hold more than the state's own size.
 
-const stateVersion = 1
+// Version 1 had no profiles.
+const stateVersion = 2
 
 var errState = errors.New("the joiner's state is damaged")
 
-// AppendState appends the Joiner's state to dst: the unfinished events. A Joiner of the same Config that is given it by
-// Restore continues exactly as this one would have. Its size is bounded by MaxPending and a few kilobytes; nothing is
-// appended where nothing is unfinished.
+// AppendState appends the Joiner's state to dst: the unfinished events, and what was learned of the lines' headers. A
+// Joiner of the same Config that is given it by Restore continues exactly as this one would have. Its size is bounded by
+// MaxPending and some ten kilobytes; nothing is appended where nothing is unfinished and nothing was learned.
 func (j *Joiner) AppendState(dst []byte) []byte {
-	if len(j.groups) == 0 {
+	if len(j.groups) == 0 && j.lr.pristine() {
 		return dst
 	}
 	w := stateWriter{append(dst, stateVersion)}
+	table := j.profiles()
+	w.profiles(table)
+	w.learner(&j.lr, table)
 	w.uint(uint64(len(j.groups)))
 	cur := 0
 	for i, g := range j.groups {
@@ -45,6 +49,7 @@ func (j *Joiner) AppendState(dst []byte) []byte {
 			w.pieces(g.parts)
 		}
 		if g.ev != nil {
+			w.uint(uint64(slices.Index(table, g.ev.prof) + 1))
 			w.event(g.ev)
 		}
 	}
@@ -54,20 +59,27 @@ func (j *Joiner) AppendState(dst []byte) []byte {
 // Restore gives a new Joiner the state that AppendState wrote. A state that was not written by AppendState is an error,
 // and the Joiner is as new then.
 func (j *Joiner) Restore(state []byte) error {
-	if len(j.groups) > 0 {
+	if len(j.groups) > 0 || !j.lr.pristine() {
 		return errors.New("events: Restore on a joiner that was used")
 	}
 	if len(state) == 0 {
 		return nil
 	}
-	if state[0] != stateVersion {
+	if state[0] != stateVersion && state[0] != 1 {
 		return fmt.Errorf("events: %w: version %d, not %d", errState, state[0], stateVersion)
 	}
 	r := stateReader{b: state[1:]}
-	groups, cur, bytes := j.readGroups(&r)
+	lr := j.lr
+	var table []*profile
+	if state[0] > 1 {
+		table = r.profiles()
+		r.learner(&lr, table)
+	}
+	groups, cur, bytes := j.readGroups(&r, table, state[0] > 1)
 	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("events: %w", errState)
 	}
+	j.lr = lr
 	j.groups, j.bytes = groups, bytes
 	for _, g := range groups {
 		if g.parked {
@@ -80,7 +92,7 @@ func (j *Joiner) Restore(state []byte) error {
 	return nil
 }
 
-func (j *Joiner) readGroups(r *stateReader) (groups []*group, cur, bytes int) {
+func (j *Joiner) readGroups(r *stateReader, table []*profile, profiled bool) (groups []*group, cur, bytes int) {
 	j.seq = 1 << 32
 	n := r.count(maxLanes + 1)
 	cur = r.count(n)
@@ -106,7 +118,11 @@ func (j *Joiner) readGroups(r *stateReader) (groups []*group, cur, bytes int) {
 			}
 		}
 		if f&2 != 0 && !r.bad {
-			g.ev = j.readEvent(r)
+			var p *profile
+			if profiled {
+				p = r.profile(table)
+			}
+			g.ev = j.readEvent(r, p)
 			if r.bad {
 				return nil, 0, 0
 			}
@@ -339,8 +355,8 @@ func (r *stateReader) pieces() []piece {
 	return ps
 }
 
-func (j *Joiner) readEvent(r *stateReader) *event {
-	e := &event{}
+func (j *Joiner) readEvent(r *stateReader, p *profile) *event {
+	e := &event{prof: p}
 	r.origin(&e.origin)
 	f := r.byte()
 	e.begun, e.lastHeaded, e.twoLine, e.truncated = f&1 != 0, f&2 != 0, f&4 != 0, f&8 != 0

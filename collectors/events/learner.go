@@ -1,0 +1,183 @@
+package events
+
+import (
+	"strings"
+	"time"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// While the profile of a source is not known, the Joiner holds its lines back, so that the first ones are read as the later
+// ones will be: a source whose first hundred lines have another template than the rest would have each cluster twice. What
+// is held back is bounded in lines, bytes and time, is a part of the Joiner's state, and is read when enough is known, or when
+// Flush says that nothing more will come for now. Lines of structured formats, of syslog and of the journal need no
+// profile, and a stream that has only those holds nothing back.
+//
+// A profile that many lines in a row do not agree with is learned anew. Until the new one is there, the old one reads the
+// lines that fit it, and the fixed scanner all others.
+
+const (
+	maxHeldLines = 512
+	maxHeldBytes = 64 << 10
+	maxHeldTime  = 5 * time.Second
+	enough       = 48 // samples that do where lines are not held back
+	maxMisses    = 24 // lines in a row that do not fit
+	firstReview  = 1 << 10
+	lastReview   = 1 << 20
+)
+
+// learner learns the profile of one stream.
+type learner struct {
+	prof    *profile // nil while nothing is known
+	open    bool     // samples are wanted
+	hold    bool     // lines may be held back meanwhile
+	samples []string
+	misses  int
+	age     int // lines since the profile was learned that say nothing for or against it
+	review  int // the age at which it is learned anew, 0 for never
+
+	held  []heldLine
+	bytes int
+	since time.Time // when the first line was held back, by the reference time; zero where that is not known
+}
+
+// heldLine is a line that waits to be read.
+type heldLine struct {
+	l   Line
+	ref time.Time
+}
+
+func newLearner(format string) learner {
+	switch format {
+	case FormatAuto, FormatText, FormatDocker, FormatCRI:
+		return learner{open: true, hold: true}
+	}
+	return learner{}
+}
+
+// study takes a sample of the line where it is one, and says whether the line was held back.
+func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool {
+	lr := &j.lr
+	if len(lr.held) > 0 && lr.late(j.cfg.Reference) {
+		j.decide(emit)
+		if !lr.open {
+			return false
+		}
+	}
+	s, ok := j.sample(l, ref)
+	if ok {
+		lr.samples = append(lr.samples, s)
+	}
+	if len(lr.held) == 0 && (!ok || !lr.hold) {
+		if !lr.hold && len(lr.samples) >= enough {
+			j.decide(emit)
+		}
+		return false
+	}
+	if len(lr.held) == 0 {
+		lr.since = j.cfg.Reference
+	}
+	lr.held = append(lr.held, heldLine{l: *l, ref: ref})
+	lr.bytes += len(l.Text) + pieceCost
+	switch {
+	case len(lr.samples) >= maxSamples:
+		j.decide(emit)
+	case len(lr.held) >= maxHeldLines || lr.bytes >= min(maxHeldBytes, j.cfg.MaxPending/4):
+		lr.hold = false
+		j.decide(emit)
+	}
+	return true
+}
+
+// late says whether the first line was held back for long enough.
+func (lr *learner) late(now time.Time) bool {
+	return !now.IsZero() && !lr.since.IsZero() && now.Sub(lr.since) >= maxHeldTime
+}
+
+// sample gives the beginning of the line's application part, if a profile could be learned from it.
+func (j *Joiner) sample(l *Line, ref time.Time) (string, bool) {
+	if l.Continues || l.Meta != nil && l.Meta.Writer != "" || l.Text == "" {
+		return "", false
+	}
+	var h head
+	rd := reader{only: j.rd.only, ref: ref, loc: j.rd.loc}
+	text, _, _ := strings.Cut(l.Text, "\n")
+	w := rd.unwrap(text, &h)
+	b := w.body
+	if w.partial || h.format == FormatSyslog || len(b) < 4 {
+		return "", false
+	}
+	switch b[0] {
+	case '\t', '{', '}':
+		return "", false
+	case ' ':
+		if b[1] == ' ' || b[1] == '\t' {
+			return "", false
+		}
+	}
+	if frameFamily(trimIndent(b)) != langNone {
+		return "", false
+	}
+	rd.read(b, &h)
+	switch h.format {
+	case "", FormatText, FormatPostgres, FormatDocker, FormatCRI:
+	default:
+		return "", false
+	}
+	return strings.Clone(b[:min(len(b), maxSample)]), !h.whole
+}
+
+// decide makes a profile of the samples, if they are enough, and reads the lines that were held back.
+func (j *Joiner) decide(emit func(*incident.Record)) {
+	lr := &j.lr
+	if p := learn(lr.samples, &j.rd); p != nil {
+		lr.learned(p)
+	}
+	held := lr.held
+	lr.held, lr.bytes, lr.since = nil, 0, time.Time{}
+	for i := range held {
+		j.add(&held[i].l, held[i].ref, emit)
+	}
+}
+
+// learned takes p for the source's profile.
+func (lr *learner) learned(p *profile) {
+	few := len(lr.samples) < maxSamples/2
+	lr.open, lr.samples, lr.misses, lr.age = false, nil, 0, 0
+	if lr.prof != nil && p.equal(lr.prof) {
+		p = lr.prof
+	}
+	lr.prof = p
+	switch {
+	case few && lr.review == 0:
+		lr.review = maxSamples
+	case p.kind == profileMixed || few:
+		lr.review = min(max(lr.review*4, firstReview), lastReview)
+	default:
+		lr.review = 0
+	}
+}
+
+// count notes how a line agreed with the profile p.
+func (lr *learner) count(f fitness, p *profile) {
+	if lr.open || p != lr.prof || f == fitNone {
+		return
+	}
+	if f == fitNo {
+		if lr.misses++; lr.misses >= maxMisses {
+			lr.anew(true)
+		}
+		return
+	}
+	lr.misses = 0
+	if lr.review > 0 {
+		if lr.age++; lr.age >= lr.review {
+			lr.anew(false)
+		}
+	}
+}
+
+// anew begins to learn again.
+func (lr *learner) anew(hold bool) {
+	lr.open, lr.hold, lr.samples, lr.misses, lr.age = true, hold, nil, 0, 0
+}

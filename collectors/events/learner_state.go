@@ -1,0 +1,134 @@
+package events
+
+import (
+	"slices"
+	"time"
+)
+
+// pristine says whether nothing was learned yet, and nothing is held back.
+func (lr *learner) pristine() bool {
+	return lr.prof == nil && len(lr.samples) == 0 && len(lr.held) == 0 && (!lr.open || lr.hold)
+}
+
+// profiles lists the profiles that are in use: the learned one, and those that unfinished events were read with.
+func (j *Joiner) profiles() []*profile {
+	var out []*profile
+	if j.lr.prof != nil {
+		out = append(out, j.lr.prof)
+	}
+	for _, g := range j.groups {
+		if g.ev != nil && g.ev.prof != nil && !slices.Contains(out, g.ev.prof) {
+			out = append(out, g.ev.prof)
+		}
+	}
+	return out
+}
+
+func (w *stateWriter) profiles(ps []*profile) {
+	w.uint(uint64(len(ps)))
+	for _, p := range ps {
+		w.b = append(w.b, byte(p.kind))
+		w.flags(p.nested, p.keep, p.lone)
+		w.uint(uint64(p.prefix))
+		w.uint(uint64(len(p.steps)))
+		for _, s := range p.steps {
+			w.b = append(w.b, byte(s.op), s.sep)
+			w.flags(s.end)
+		}
+	}
+}
+
+func (r *stateReader) profiles() []*profile {
+	var out []*profile
+	for range r.count(maxLanes + 2) {
+		p := &profile{kind: profileKind(r.byte())}
+		f := r.byte()
+		p.nested, p.keep, p.lone = f&1 != 0, f&2 != 0, f&4 != 0
+		p.prefix = r.count(maxPrefix)
+		for range r.count(maxSteps) {
+			s := step{op: op(r.byte()), sep: r.byte()}
+			e := r.byte()
+			s.end = e == 1
+			if s.op >= ops || e > 1 || s.op == opDash && dashOf(s.sep) == "" {
+				r.fail()
+			}
+			p.steps = append(p.steps, s)
+		}
+		if p.kind >= profileKinds || f > 7 {
+			r.fail()
+		}
+		if r.bad {
+			return nil
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// profile reads which of the table's profiles is meant.
+func (r *stateReader) profile(table []*profile) *profile {
+	if k := r.count(len(table)); k > 0 {
+		return table[k-1]
+	}
+	return nil
+}
+
+func (w *stateWriter) learner(lr *learner, table []*profile) {
+	w.uint(uint64(slices.Index(table, lr.prof) + 1))
+	w.flags(lr.open, lr.hold)
+	w.uint(uint64(lr.misses))
+	w.uint(uint64(lr.age))
+	w.uint(uint64(lr.review))
+	w.time(lr.since)
+	w.uint(uint64(len(lr.samples)))
+	for _, s := range lr.samples {
+		w.str(s)
+	}
+	w.uint(uint64(len(lr.held)))
+	for i := range lr.held {
+		h := &lr.held[i]
+		w.origin(&origin{offset: h.l.Offset, meta: h.l.Meta, time: h.l.Time, sev: h.l.Severity, ref: h.ref})
+		w.flags(h.l.Truncated, h.l.Continues)
+		w.int(h.l.Number)
+		w.str(h.l.Text)
+	}
+}
+
+// learner reads what was written of a learner; lr is that of a new Joiner.
+func (r *stateReader) learner(lr *learner, table []*profile) {
+	lr.prof = r.profile(table)
+	f := r.byte()
+	learns := lr.open
+	lr.open, lr.hold = f&1 != 0, f&2 != 0
+	lr.misses, lr.age, lr.review = r.count(maxMisses), r.count(lastReview), r.count(lastReview)
+	lr.since = r.time()
+	for range r.count(maxSamples) {
+		s := r.str()
+		if r.bad || s == "" || len(s) > maxSample {
+			r.fail()
+			return
+		}
+		lr.samples = append(lr.samples, s)
+	}
+	for range r.count(maxHeldLines) {
+		var o origin
+		r.origin(&o)
+		g := r.byte()
+		h := heldLine{ref: o.ref, l: Line{
+			Offset: o.offset, Meta: o.meta, Time: o.time, Severity: o.sev, Truncated: g&1 != 0, Continues: g&2 != 0,
+			Number: r.int(), Text: r.str(),
+		}}
+		if r.bad || g > 3 {
+			r.fail()
+			return
+		}
+		lr.held = append(lr.held, h)
+		lr.bytes += len(h.l.Text) + pieceCost
+	}
+	if f > 3 || lr.open && !learns || !lr.open && (len(lr.samples) > 0 || len(lr.held) > 0) {
+		r.fail()
+	}
+	if len(lr.held) == 0 && lr.since != (time.Time{}) {
+		r.fail()
+	}
+}

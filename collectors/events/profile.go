@@ -1,0 +1,340 @@
+package events
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// A profile is what was learned of how the lines of one source begin. It never takes the fixed scanner's place: it says
+// what stands in front of what the scanner can read, what stands behind it that is header all the same, and whether
+// words that look like a header are one here. A line that does not look like its profile is read by the scanner alone, so
+// a line in another format, by accident or on purpose, is read as if nothing had been learned.
+//
+// A profile never changes. An event keeps the one it was read with, so that it is read the same way when it is restored.
+type profile struct {
+	kind   profileKind
+	prefix int    // tokens in front of the first time stamp, which the scanner would not read over
+	nested bool   // behind the time stamp stands a line with a header of its own: kubectl --timestamps, docker logs -t
+	keep   bool   // levels are words of the message: few of the source's lines have one
+	lone   bool   // one blank in front of a line is the writer's own and no continuation
+	steps  []step // columns behind what the scanner reads
+}
+
+func (p *profile) equal(o *profile) bool {
+	return p.kind == o.kind && p.prefix == o.prefix && p.nested == o.nested && p.keep == o.keep && p.lone == o.lone && slices.Equal(p.steps, o.steps)
+}
+
+// profileKind is what the lines of a source have in common.
+type profileKind uint8
+
+const (
+	profileMixed    profileKind = iota // nothing: the scanner alone, and no line is odd
+	profileTimed                       // a time stamp
+	profileLeveled                     // a level, without a time stamp
+	profileHeadless                    // no header at all
+	profileKinds                       // how many there are
+)
+
+// step is one column. Columns come in groups: a group is header only as a whole, up to its last column, which has to look
+// like the end of something (a level, a bracket, a colon), and only where something is left of the line behind it.
+type step struct {
+	op  op
+	sep byte // opCell: what ends the cell; opDash: the separator's second byte
+	end bool // last of its group
+}
+
+// op says what a column looks like.
+type op uint8
+
+const (
+	opSkip    op = iota // a token that is no plain word: a number, an id, a dotted name, a word in capitals
+	opWord              // any token
+	opStamp             // another time stamp
+	opLevel             // a level
+	opTag               // name:, name[123]:
+	opBracket           // [..], (..), <..>
+	opCell              // anything up to the byte sep
+	opDash              // a few tokens up to " - "
+	opName              // a dotted name
+	opNumber            // a number
+	ops                 // how many there are
+)
+
+const (
+	maxPrefix = 8
+	maxSteps  = 16
+	maxCell   = 80
+)
+
+// The separators that a few tokens may end with, by their second byte.
+func dashOf(sep byte) string {
+	switch sep {
+	case '-':
+		return " - "
+	case '=':
+		return " -- "
+	case ':':
+		return " : "
+	case '|':
+		return " | "
+	}
+	return ""
+}
+
+// fitness says how a line agreed with its profile.
+type fitness uint8
+
+const (
+	fitNone fitness = iota // the line is none that a profile speaks of
+	fitYes
+	fitNo
+)
+
+// scanLearned reads the header of a text line by a profile.
+func (r *reader) scanLearned(p *profile, s string, h *head) bool {
+	r.fit = fitNo
+	body := s
+	if p.prefix > 0 {
+		if k := p.skipPrefix(s); k > 0 {
+			body = s[k:]
+		} else {
+			ok, _ := r.scanFixed(s, h, false)
+			return ok
+		}
+	}
+	ok, level := r.scanFixed(body, h, p.kind == profileHeadless)
+	switch p.kind {
+	case profileHeadless:
+		if !h.timed {
+			r.fit = fitYes
+		}
+	case profileLeveled:
+		if h.timed || !h.leveled {
+			return ok
+		}
+		r.fit = fitYes
+	case profileTimed:
+		if !h.timed {
+			return ok
+		}
+		r.fit = fitYes
+		if p.nested && !h.leveled {
+			r.readNested(h)
+			if h.format == FormatJSON || h.format == FormatLogfmt {
+				return ok
+			}
+		}
+	default:
+		r.fit = fitYes
+		return ok
+	}
+	if p.keep && level >= 0 {
+		h.show = body[level:]
+	} else if len(p.steps) > 0 {
+		if !p.columns(h) {
+			r.fit = fitNo
+		}
+	}
+	return ok
+}
+
+// skipPrefix gives where the time stamp of a line stands, 0 where it is not where it should be.
+func (p *profile) skipPrefix(s string) int {
+	i := 0
+	for range p.prefix {
+		i = skipBlanks(s, tokenEnd(s, i))
+	}
+	var st stamp
+	if i >= len(s) || scanStampAt(s, i, &st) == 0 {
+		return 0
+	}
+	return i
+}
+
+// readNested reads a message as a line with a header of its own. What it says goes before what the line around it says,
+// but for a time without a date.
+func (r *reader) readNested(h *head) {
+	inner := reader{only: FormatAuto, ref: r.ref, loc: r.loc}
+	t, msg, format := h.time, h.msg, h.format
+	h.timed, h.headed, h.time = false, false, incident.Record{}.Time
+	if !t.IsZero() {
+		inner.ref = t
+	}
+	inner.read(msg, h)
+	if !h.headed {
+		h.msg, h.format = msg, format
+	}
+	if h.time.IsZero() {
+		h.time = t
+	}
+	h.timed, h.headed = true, true
+}
+
+// columns takes the learned columns off h.msg and says whether all were there.
+func (p *profile) columns(h *head) bool {
+	c := columnScan{s: h.msg}
+	mark, all := 0, true
+	var done columnScan
+	for _, st := range p.steps {
+		if !c.step(st) {
+			all = false
+			break
+		}
+		if st.end {
+			if skipBlanks(c.s, c.i) == len(c.s) {
+				break // nothing would be left to say
+			}
+			mark, done = c.i, c
+			c.i = skipSeparatorsAt(c.s, c.i)
+		}
+	}
+	if mark == 0 {
+		return all
+	}
+	sc := scanner{s: h.msg, mark: mark}
+	msg := sc.message()
+	if msg == "" {
+		return all
+	}
+	h.full, h.msg = h.msg, msg
+	if done.leveled && !h.leveled {
+		h.sev, h.leveled = done.sev, true
+	}
+	if h.logger == "" {
+		h.logger = done.logger
+	}
+	if h.pid == "" {
+		h.pid = done.pid
+	}
+	if h.trace == "" {
+		h.trace = done.trace
+	}
+	return all
+}
+
+// columnScan walks over the columns of one line.
+type columnScan struct {
+	s string
+	i int
+
+	leveled            bool
+	sev                incident.Severity
+	logger, pid, trace string
+}
+
+// step reads one column and says whether it was there.
+func (c *columnScan) step(st step) bool {
+	c.i = skipBlanks(c.s, c.i)
+	s := c.s[c.i:]
+	if s == "" {
+		return false
+	}
+	switch st.op {
+	case opWord:
+		c.i += tokenEnd(s, 0)
+		return true
+	case opSkip:
+		n := tokenEnd(s, 0)
+		if tokenKind(s[:n]) == kindPlain {
+			return false
+		}
+		if tokenKind(s[:n]) == kindName {
+			c.logger = s[:n]
+		}
+		c.i += n
+		return true
+	case opName:
+		n := tokenEnd(s, 0)
+		if !dottedName(s[:n]) || alarming(s[:n]) {
+			return false
+		}
+		c.logger = s[:n]
+		c.i += n
+		return true
+	case opNumber:
+		n := tokenEnd(s, 0)
+		if tokenKind(s[:n]) != kindNumber {
+			return false
+		}
+		c.i += n
+		return true
+	case opStamp:
+		var t stamp
+		n := scanStampAt(s, 0, &t)
+		c.i += n
+		return n > 0
+	case opLevel:
+		n, sev, ok := levelColumn(s)
+		if ok {
+			c.sev, c.leveled = sev, true
+		}
+		c.i += n
+		return ok
+	case opTag:
+		return c.tag(s)
+	case opBracket:
+		return c.bracket(s)
+	case opCell:
+		return c.cell(s, st.sep)
+	case opDash:
+		k := dashEnd(s, st.sep)
+		if k == 0 || alarming(s[:k]) {
+			return false
+		}
+		c.logger = s[:tokenEnd(s, 0)]
+		c.i += k + len(dashOf(st.sep))
+		return true
+	}
+	return false
+}
+
+func (c *columnScan) tag(s string) bool {
+	name, pid, n := tagEnd(s)
+	if n == 0 || alarming(name) {
+		return false
+	}
+	c.logger = name
+	if pid != "" {
+		c.pid = pid
+	}
+	c.i += n
+	return true
+}
+
+func (c *columnScan) bracket(s string) bool {
+	n := bracketEnd(s)
+	if n == 0 {
+		return false
+	}
+	in := strings.TrimSpace(s[1 : n-1])
+	if alarming(in) {
+		return false
+	}
+	if id, _, _ := strings.Cut(in, " "); id != "" && isTraceID(id) {
+		c.trace = id
+	}
+	c.i += n
+	return true
+}
+
+func (c *columnScan) cell(s string, sep byte) bool {
+	k := cellEnd(s, sep)
+	if k < 0 {
+		return false
+	}
+	in := strings.TrimSpace(s[:k])
+	if sev, ok := levelCell(in); ok && !c.leveled {
+		c.sev, c.leveled = sev, true
+	} else {
+		if alarming(in) {
+			return false
+		}
+		if c.logger == "" && tokenKind(in) != kindNumber {
+			c.logger = in
+		}
+	}
+	c.i += k + 1
+	return true
+}
