@@ -238,6 +238,12 @@ func (c *Config) resolve() {
 		s.Events.MaxLine, s.Events.MaxEvent = int(c.Limits.Line), int(c.Limits.Event)
 		if s.File != nil {
 			s.File.Name, s.File.MaxLine = s.Name, int(c.Limits.Line)
+			// A file that two sources include is the first one's: counted once, and by that one's settings.
+			for _, before := range c.Sources[:i] {
+				if before.File != nil {
+					s.File.Elsewhere = append(s.File.Elsewhere, file.Config{Include: before.File.Include, Exclude: before.File.Exclude})
+				}
+			}
 		}
 		if s.Journal != nil {
 			s.Journal.Name, s.Journal.MaxLine = s.Name, int(c.Limits.Line)

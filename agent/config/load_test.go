@@ -61,7 +61,7 @@ func TestShipped(t *testing.T) {
 		t.Fatal("no source of kind file")
 	}
 	def := fileDefault()
-	if diff := cmp.Diff(def, file.File, cmpopts.IgnoreFields(*def, "Name", "MaxLine", "Include", "Exclude")); diff != "" {
+	if diff := cmp.Diff(def, file.File, cmpopts.IgnoreFields(*def, "Name", "MaxLine", "Include", "Exclude", "Elsewhere")); diff != "" {
 		t.Errorf("file: -default +agent.yaml\n%s", diff)
 	}
 }
@@ -106,7 +106,7 @@ func TestShippedExamples(t *testing.T) {
 	for _, s := range c.Sources {
 		if s.File != nil {
 			def := fileDefault()
-			if diff := cmp.Diff(def, s.File, cmpopts.IgnoreFields(*def, "Name", "MaxLine", "Include", "Exclude")); diff != "" {
+			if diff := cmp.Diff(def, s.File, cmpopts.IgnoreFields(*def, "Name", "MaxLine", "Include", "Exclude", "Elsewhere")); diff != "" {
 				t.Errorf("file: -default +agent.yaml\n%s", diff)
 			}
 		}
@@ -228,7 +228,8 @@ limits: {line: "${SIZE}", event: 1024KiB, memory: 64 MiB, store: 1.5GiB, cluster
 retention: {incidents: 1w, prompts: 36h}
 state: /srv/state
 `)
-	if s := c.Sources[1]; s.Name != "more" || s.File.Start != "beginning" || s.File.Exclude[0] != "/var/log/*.log" || s.Events.Format != "json" || s.File.Name != "more" {
+	if s := c.Sources[1]; s.Name != "more" || s.File.Start != "beginning" || s.File.Exclude[0] != "/var/log/*.log" || s.Events.Format != "json" || s.File.Name != "more" ||
+		len(s.File.Elsewhere) != 1 || s.File.Elsewhere[0].Include[0] != c.Sources[0].File.Include[0] || c.Sources[0].File.Elsewhere != nil {
 		t.Errorf("merged source: %+v %+v", s, s.File)
 	}
 	if s := c.Sources[2]; s.Journal == nil || s.File != nil || s.Journal.Priority != "info" || s.Journal.Boot != "current" || s.Journal.MaxLine != 2<<20 {
