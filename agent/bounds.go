@@ -36,13 +36,23 @@ func boundsOf(cfg *config.Config) bounds {
 	return bounds{clusters: max(cfg.Limits.Clusters, 1), sampleBytes: cfg.Limits.Memory / samplesShare}
 }
 
-// program is what a process takes that the runtime's memory limit does not see: the pages of the binary itself, mostly.
-const program = 20 << 20
+// What a process takes that the runtime's memory limit does not see: the pages of the binary itself, mostly, and in the daemon
+// what SQLite allocates; and what the heap gets however low the limit is.
+const (
+	program       = 20 << 20
+	programStored = 28 << 20
+	leastHeap     = 16 << 20
+)
+
+// heapLimit is what the runtime may take so that the whole process, with what is outside of the heap, keeps to limits.memory.
+func heapLimit(cfg *config.Config, outside int64) int64 {
+	return max(cfg.Limits.Memory-outside, leastHeap)
+}
 
 // LimitMemory has the garbage collector keep the process within limits.memory as well as it can, and work less often while
 // there is room. It is for main: both are settings of the whole process.
 func LimitMemory(cfg *config.Config) {
-	debug.SetMemoryLimit(max(cfg.Limits.Memory-program, program))
+	debug.SetMemoryLimit(heapLimit(cfg, program))
 	debug.SetGCPercent(200)
 }
 

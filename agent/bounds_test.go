@@ -132,3 +132,15 @@ func TestDiagnoseCountsWhatItDoesNotKeepApart(t *testing.T) {
 		t.Errorf("%d incidents, the first with %d events", len(r.Incidents), r.Incidents[0].Events)
 	}
 }
+
+func TestHeapLimitLeavesRoomForTheRest(t *testing.T) {
+	for memory, want := range map[int64]int64{
+		64 << 20: 36 << 20, 256 << 20: 228 << 20, 32 << 20: 16 << 20, 8 << 20: 16 << 20,
+	} {
+		cfg := config.Default()
+		cfg.Limits.Memory = memory
+		if got := heapLimit(cfg, programStored); got != want {
+			t.Errorf("limits.memory %d: the heap may have %d, wanted %d", memory, got, want)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func joinerConfig(cfg *config.Config, source string) events.Config {
 // clusterConfig gives the clusterer's settings with the limit on their number.
 func clusterConfig(cfg *config.Config) cluster.Config {
 	c := cfg.Clustering
-	c.MaxClusters = cfg.Limits.Clusters
+	c.MaxClusters, c.MaxBytes = cfg.Limits.Clusters, cfg.Limits.Memory/clustersShare
 	return c
 }
 

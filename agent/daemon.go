@@ -252,7 +252,7 @@ func (d *Daemon) build(cfg *config.Config) (*parts, error) {
 
 // generation runs one configuration until ctx ends (then the next is nil) or a reload gives another.
 func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
-	debug.SetMemoryLimit(p.cfg.Limits.Memory)
+	debug.SetMemoryLimit(heapLimit(p.cfg, programStored))
 	wakeDiagnosing, wakeTelling := newWaker(), d.telling
 	g := &ingest{
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,

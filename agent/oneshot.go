@@ -60,7 +60,7 @@ func (o *OneShot) now() time.Time {
 // pipeline makes an empty pipeline for the whole input.
 func (o *OneShot) pipeline(observe func(*incident.Record, cluster.Ref)) (*pipeline, error) {
 	cc := clusterConfig(o.Config)
-	cc.Transient, cc.MaxBytes = true, o.Config.Limits.Memory/clustersShare
+	cc.Transient = true
 	clusters, err := cluster.New(cc)
 	if err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
