@@ -33,6 +33,9 @@ func newValues(rng *rand.Rand) *values {
 	for range 6 {
 		v.pools["host"] = append(v.pools["host"], v.pick("role")+[]string{"", "-", ".", ""}[rng.IntN(4)]+strconv.Itoa(1+rng.IntN(40)))
 	}
+	for range 12 {
+		v.pools["statement"] = append(v.pools["statement"], v.statement())
+	}
 	v.pools["self"] = []string{v.pools["host"][0]}
 	return v
 }
@@ -165,7 +168,10 @@ func (v *values) network(name, _ string) string {
 	case "fqdn":
 		return v.one(v.pick("host"), v.pick("role"), v.pick("name")) + "." + v.pick("domain")
 	case "rdns":
-		return v.one("unknown", "host-"+v.hex(4), "mail"+v.int(50), "static-"+strings.ReplaceAll(v.ip(), ".", "-")) + "." + v.pick("domain")
+		if v.rng.IntN(4) == 0 {
+			return "unknown"
+		}
+		return v.one("host-"+v.hex(4), "mail"+v.int(50), "static-"+strings.ReplaceAll(v.ip(), ".", "-")) + "." + v.pick("domain")
 	case "email":
 		return v.one(v.pick("user"), v.pick("name")+"+"+v.int(500)) + "@" + v.pick("domain")
 	case "mac":
@@ -217,26 +223,21 @@ func (v *values) text(name, _ string) string {
 	case "two":
 		return v.words("noun", 2, 2)
 	case "sql":
-		return v.sql()
+		return strings.ReplaceAll(strings.ReplaceAll(v.pick("statement"), "#", v.int(1e6)), "~", v.pick("name"))
 	case "json":
 		return `{"id":` + v.int(1e6) + `,"` + v.pick("noun") + `":"` + v.pick("name") + `"` + v.one("", `,"tags":["`+v.pick("noun")+`"]`, `,"n":null`) + "}"
 	}
 	return ""
 }
 
-func (v *values) sql() string {
+// statement makes one of the statements of an application; # and ~ stand for its values.
+func (v *values) statement() string {
 	table, a, b := v.pick("noun")+"s", v.pick("noun"), v.pick("noun")
-	switch v.rng.IntN(5) {
-	case 0:
-		return "SELECT * FROM " + table + " WHERE " + a + "_id = " + v.int(1e6)
-	case 1:
-		return "SELECT " + a + ", " + b + " FROM " + table + " ORDER BY " + a + " DESC LIMIT " + v.int(100)
-	case 2:
-		return "UPDATE " + table + " SET " + a + " = '" + v.pick("name") + "', " + b + " = " + v.int(100) + " WHERE id = " + v.int(1e6)
-	case 3:
-		return "INSERT INTO " + table + " (" + a + ", " + b + ") VALUES ($1, $2)"
-	}
-	return "DELETE FROM " + table + " WHERE created_at < now() - interval '" + v.int(90) + " days'"
+	return v.one("SELECT * FROM "+table+" WHERE "+a+"_id = #",
+		"SELECT "+a+", "+b+" FROM "+table+" ORDER BY "+a+" DESC LIMIT #",
+		"UPDATE "+table+" SET "+a+" = '~', "+b+" = # WHERE id = #",
+		"INSERT INTO "+table+" ("+a+", "+b+") VALUES ($1, $2)",
+		"DELETE FROM "+table+" WHERE created_at < now() - interval '# days'")
 }
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

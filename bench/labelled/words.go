@@ -25,6 +25,12 @@ var words = map[string][]string{
 		`Permission denied|Network is unreachable|Resource temporarily unavailable`, "|"),
 	"goerr": strings.Split(`connection refused|i/o timeout|EOF|context deadline exceeded|no such host|broken pipe|context canceled|`+
 		`unexpected EOF|connection reset by peer`, "|"),
+	"desc": strings.Split(`A high performance web server|PostgreSQL RDBMS|Regular background program processing daemon|Docker Application Container Engine|`+
+		`Rotate log files|Daily apt download activities|User Manager for UID 1000|Session 12 of User root|/mnt/data|Cleanup of Temporary Directories|`+
+		`Getty on tty1|D-Bus System Message Bus`, "|"),
+	"cmd": strings.Split(`/usr/lib/sa/sa1 1 1|run-parts /etc/cron.hourly|test -x /usr/sbin/anacron || run-parts --report /etc/cron.daily|/usr/local/bin/backup.sh --full|`+
+		`/usr/bin/php -f /var/www/cron.php|cd /srv/app && ./manage.py clearsessions >/dev/null 2>&1|/usr/bin/apt-get update|/bin/systemctl restart nginx|`+
+		`/opt/monitor/check -w 5 -c 10|/usr/bin/certbot -q renew`, "|"),
 	"signal": strings.Fields(`SIGTERM SIGKILL SIGHUP SIGINT SIGSEGV SIGABRT`),
 	"lock":   strings.Fields(`AccessShareLock ShareLock ExclusiveLock RowExclusiveLock AccessExclusiveLock`),
 	"app": strings.Fields(`com.example.notes com.acme.player org.sample.chat com.android.systemui com.google.android.gms
