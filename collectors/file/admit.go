@@ -125,6 +125,10 @@ func (r *run) admit(e entry) error {
 		r.tell(e.path, &refusal{path: e.path, reason: reason})
 		return nil
 	}
+	if s := r.replacedBy(e, f, fi.Size()); s != nil {
+		bound = true
+		return r.bind(s, e, f, map[fileID]entry{e.id: e})
+	}
 	switch r.isCopy(e, f, fi.Size()) {
 	case copyYes:
 		pass(whyCopy)
@@ -203,6 +207,28 @@ func countLines(r io.Reader) (n int64, err error) {
 			return n, err
 		}
 	}
+}
+
+// replacedBy gives the stream whose content f, found at e, carries on in its place: rsync, editors and backups write a log
+// anew, with all that was in it, and move it over the old file. That has no name any more then.
+func (r *run) replacedBy(e entry, f *os.File, size int64) *stream {
+	for _, s := range r.byLog[e.path] {
+		if s.lost || s.f == nil || s.path != e.path || s.base != e.path && s.real != e.path {
+			continue
+		}
+		fi, err := s.f.Stat()
+		// Little can be the same by chance: the first words of a service that was started again.
+		if err != nil || linksTo(fi) > 0 || fi.Size() < blockLen || fi.Size() > size {
+			continue
+		}
+		if sameContent(f, size, s.f, fi.Size()) {
+			if r.byFile[s.file()] == s {
+				delete(r.byFile, s.file())
+			}
+			return s
+		}
+	}
+	return nil
 }
 
 type copied int

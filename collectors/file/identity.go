@@ -44,13 +44,22 @@ func idOf(fi os.FileInfo) fileID {
 	return fileID{}
 }
 
+// linksTo says how many names a file has.
+func linksTo(fi os.FileInfo) uint64 {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink) //nolint:unconvert // Nlink is 32 bits wide on some platforms
+	}
+	return 1
+}
+
 // match says how content compares with what a position tells.
 type match int
 
 const (
-	matchNot   match = iota // other content
-	matchShort              // begins the same, but ends before the offset: perhaps a copy that was made before we read on
-	matchFull               // the same up to the offset
+	matchNot     match = iota // other content
+	matchShort                // begins the same, but ends before the offset: perhaps a copy that was made before we read on
+	matchFull                 // the same up to the offset
+	matchUnknown              // can't be read
 )
 
 // compare looks whether src is the content that p is a position of. Src must allow two reads, the second further on.

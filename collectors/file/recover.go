@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,6 +187,9 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 		if ok {
 			break
 		}
+		if m == matchUnknown && e.id == was {
+			truncated = false // it can't be read now: nothing is known of it
+		}
 		if m == matchShort && short == nil && e.path != s.base && e.path != s.real {
 			short = &candidates[i]
 		}
@@ -207,22 +211,22 @@ func (r *run) search(s *stream, exact bool, globbed map[fileID]entry, listing li
 func (r *run) try(s *stream, e entry, known bool, globbed map[fileID]entry) (bool, match, error) {
 	f, err := openFile(e.path, r.cfg.Symlinks)
 	if err != nil {
-		if passing(err) {
+		if passing(err) || errors.Is(err, fs.ErrPermission) {
 			s.tried = "" // nothing about the directory will change, and yet it may be there next time
 		}
-		return false, matchNot, nil // refused, or gone again; it is tried again when the directory has changed
+		return false, matchUnknown, nil // refused, or gone again; it is tried again when the directory has changed
 	}
 	fi, err := f.Stat()
 	if err != nil || idOf(fi) != e.id {
 		f.Close()
-		return false, matchNot, nil //nolint:nilerr // another file has that name by now
+		return false, matchUnknown, nil //nolint:nilerr // another file has that name by now
 	}
 	m := matchFull
 	if !known {
 		m, err = compareFile(f, &s.position)
 		if err != nil || m != matchFull {
 			if err != nil {
-				m = matchNot
+				m = matchUnknown
 				if passing(err) {
 					s.tried = ""
 				}
