@@ -223,7 +223,9 @@ func (v *values) text(name, _ string) string {
 	case "two":
 		return v.words("noun", 2, 2)
 	case "sql":
-		return strings.ReplaceAll(strings.ReplaceAll(v.pick("statement"), "#", v.int(1e6)), "~", v.pick("name"))
+		statement := v.pick("statement")
+		v.choices.WriteString("|" + statement)
+		return strings.ReplaceAll(strings.ReplaceAll(statement, "#", v.int(1e6)), "~", v.pick("name"))
 	case "json":
 		return `{"id":` + v.int(1e6) + `,"` + v.pick("noun") + `":"` + v.pick("name") + `"` + v.one("", `,"tags":["`+v.pick("noun")+`"]`, `,"n":null`) + "}"
 	}
