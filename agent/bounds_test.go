@@ -28,7 +28,7 @@ func TestAWholeInputIsBounded(t *testing.T) {
 	now := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 	add := func(ref cluster.Ref, sev incident.Severity) {
 		r := &incident.Record{Severity: sev, Time: now, Message: "m", Raw: strings.Repeat("x", 2000), Service: "s"}
-		st.count(ref, r, sev >= incident.SeverityError)
+		st.count(ref, r, sev >= incident.SeverityError, now)
 		st.sample(ref, incident.Sample{Record: *r})
 		now = now.Add(time.Second)
 	}
@@ -70,7 +70,7 @@ func TestThinKeepsTheFirstAndTheLast(t *testing.T) {
 	st := step{bounds: bounds{clusters: 10, sampleBytes: 1 << 20}}
 	for i := range 2 * firstSamples {
 		r := &incident.Record{Severity: incident.SeverityError, FirstLine: int64(i + 1)}
-		st.count(1, r, true)
+		st.count(1, r, true, r.Time)
 		st.sample(1, incident.Sample{Record: *r})
 	}
 	var got []int64

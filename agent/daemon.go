@@ -239,6 +239,7 @@ func (d *Daemon) build(cfg *config.Config) (*parts, error) {
 	}
 	p.pipeline = pipelineConfig{
 		threshold: cfg.Triggers.Severity,
+		watch:     true,
 		serviceOf: cfg.ServiceOf,
 		joiner:    func(source string) events.Config { return joinerConfig(cfg, source) },
 	}
@@ -256,7 +257,10 @@ func (d *Daemon) generation(ctx context.Context, p *parts) (*parts, error) {
 	wakeDiagnosing, wakeTelling := newWaker(), d.telling
 	g := &ingest{
 		st: d.st, log: d.o.Logger, now: d.o.Now, threshold: p.cfg.Triggers.Severity, notifiers: p.names,
-		spikes: p.cfg.Triggers.Spike != config.SpikeOff, fault: d.o.Fault,
+		spikes: p.cfg.Triggers.Spike != config.SpikeOff, mix: p.cfg.Triggers.Mix != config.SpikeOff, fault: d.o.Fault,
+		traffic: cluster.NewTraffic(0, cluster.Requests{
+			Failures: int64(p.cfg.Triggers.HTTP.Failures), Share: p.cfg.Triggers.HTTP.Percent / 100,
+		}),
 		beats: cluster.NewHeartbeats(p.beats, d.o.Now()), heard: map[string]time.Time{},
 		crowd: newCrowd(p.cfg.Limits.Store), pulses: d.pulses,
 	}

@@ -2,12 +2,9 @@ package agent
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"log/slog"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/logwright/logwright/agent/cluster"
@@ -240,7 +237,7 @@ func (h *housekeeping) openSilence(ctx context.Context, s cluster.Silence) error
 		now := h.now()
 		return tx.OpenIncident(incident.Incident{
 			ID: incident.MakeID(root, episode), Clusters: []string{root}, Episode: episode, Service: s.Service,
-			Severity: incident.SeverityError, State: incident.StateOpen, Trigger: incident.TriggerSilence, Events: 1,
+			Severity: incident.SeverityError, State: incident.StateOpen, Trigger: incident.TriggerSilence, Reason: s.Reason(now), Events: 1,
 			FirstSeen: s.Since, LastSeen: now, OpenedAt: now, UpdatedAt: now, Template: heartbeatTemplate,
 		})
 	})
@@ -254,8 +251,7 @@ const heartbeatTemplate = "(no line of this service was seen for longer than its
 
 // heartbeatCluster gives the id under which the silence of a service is known. Clusters of log lines hash another text.
 func heartbeatCluster(service string) string {
-	sum := sha256.Sum256([]byte("heartbeat\x00" + service))
-	return "lw-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:12]
+	return aboutCluster("heartbeat", service)
 }
 
 func (h *housekeeping) prune(ctx context.Context) error {
@@ -264,6 +260,8 @@ func (h *housekeeping) prune(ctx context.Context) error {
 			h.log.Error("run files of old actions stay", "err", err)
 		}
 	}
-	_, err := h.st.Prune(ctx, h.now(), store.Retention{Incidents: h.cfg.Retention.Incidents, Prompts: h.cfg.Retention.Prompts})
+	_, err := h.st.Prune(ctx, h.now(), store.Retention{
+		Incidents: h.cfg.Retention.Incidents, Prompts: h.cfg.Retention.Prompts, Minutes: cluster.BaselineKept,
+	})
 	return err
 }

@@ -32,6 +32,9 @@ type ingest struct {
 	notifiers []string
 	// spikes turns the spike trigger on.
 	spikes bool
+	// mix turns the trigger on that looks at the levels of a service's lines; traffic judges requests, too.
+	mix     bool
+	traffic *cluster.Traffic
 	// wake is called after a commit that changed an incident.
 	wake func()
 	// fault, where set, is called at each named point (tests kill the process there).
@@ -52,9 +55,6 @@ type ingest struct {
 	// crowd bounds the incidents that are open at once.
 	crowd crowd
 }
-
-// baselineDays is how far back the minutes of a cluster are taken into its baseline at start.
-const baselineDays = 7
 
 // maxPulses is how many clusters' last minutes are known to the second.
 const maxPulses = 1024
@@ -105,11 +105,23 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 		}
 	}
 	g.baselines = cluster.NewBaselines(0)
-	for b, err := range g.st.Buckets(ctx, g.now().Unix()/60-baselineDays*24*60) {
+	for b, err := range g.st.Buckets(ctx, g.now().Add(-cluster.BaselineKept).Unix()/60) {
 		if err != nil {
 			return fmt.Errorf("reading the baselines: %w", err)
 		}
 		g.baselines.Load(b.Cluster, b.Minute.Minute, int(b.N))
+	}
+	for s, err := range g.st.Storms(ctx, g.now().Add(-cluster.TrafficKept).Unix()/300) {
+		if err != nil {
+			return fmt.Errorf("reading the spikes: %w", err)
+		}
+		g.baselines.LoadStorm(cluster.Storm{Cluster: s.Cluster, Span: s.Span, Threshold: s.Threshold})
+	}
+	for t, err := range g.st.Traffic(ctx, g.now().Add(-cluster.TrafficKept).Unix()/300) {
+		if err != nil {
+			return fmt.Errorf("reading the traffic: %w", err)
+		}
+		g.traffic.Load(t.Service, t.Span, cluster.Flow{Lines: t.Lines, Raised: t.Raised, Requests: t.Requests, Failed: t.Failed})
 	}
 	return nil
 }
@@ -210,7 +222,9 @@ func (g *ingest) commit(ctx context.Context) error {
 			g.baselines.Merge(m.ID, m.AliasOf)
 		}
 	}
+	traffic, alarms := g.flowed()
 	firings := g.firings()
+	storms := g.baselines.TakeStorms()
 	streams := make([]store.Stream, 0, len(g.step.touched))
 	for _, s := range g.step.touched {
 		streams = append(streams, store.Stream{
@@ -232,6 +246,23 @@ func (g *ingest) commit(ctx context.Context) error {
 					return err
 				}
 				changed = changed || did
+			}
+			for i := range alarms { // after the clusters: one of them may be the whole reason
+				did, err := g.alarm(tx, &alarms[i])
+				if err != nil {
+					return err
+				}
+				changed = changed || did
+			}
+			for _, t := range traffic {
+				if err := tx.AddTraffic(t); err != nil {
+					return err
+				}
+			}
+			for _, s := range storms {
+				if err := tx.AddStorm(store.Storm{Cluster: s.Cluster, Span: s.Span, Threshold: s.Threshold}); err != nil {
+					return err
+				}
 			}
 			for _, gap := range g.step.gaps {
 				changed = true
@@ -273,6 +304,9 @@ func (g *ingest) commit(ctx context.Context) error {
 	if g.full {
 		g.full = false
 		g.log.Info("keeping works again; collecting goes on")
+		for _, s := range g.p.streams {
+			s.behind = true // what comes next was written while nobody read
+		}
 	}
 	g.crowd.committed()
 	g.point("after-commit")

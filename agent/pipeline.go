@@ -35,6 +35,9 @@ type pipelineConfig struct {
 	serviceOf func(file, unit string) string
 	// joiner gives the configuration of a source's joiners.
 	joiner func(source string) events.Config
+	// watch counts what each service writes, by the time of its lines, and takes requests that failed for what they are:
+	// problems by their rate, and not one by one. It is for the daemon.
+	watch bool
 	// dateless leaves events without a time of their own undated instead of dating them by when they were read.
 	dateless bool
 	// observe, where set, is called with every event: its record (valid during the call) and its cluster.
@@ -72,6 +75,9 @@ type stream struct {
 	tail []incident.Context
 	// position is the last committed or about to be committed position.
 	position []byte
+	// behind says that what is read was not written just now, for all that is known: the stream is new, began anew, or goes on
+	// after a pause. An event without a time of its own then says nothing about when it happened.
+	behind bool
 	// readAt is when the last lines were read; more that others wait right behind them, or may.
 	readAt time.Time
 	more   bool
@@ -105,7 +111,7 @@ func (p *pipeline) restore(now time.Time, source, id, file string, position, pen
 			}
 		}
 	}
-	s := &stream{source: source, id: id, join: join, position: position, readAt: now, more: true}
+	s := &stream{source: source, id: id, join: join, position: position, readAt: now, more: true, behind: true}
 	p.name(s, file, "")
 	p.streams[streamKey{source, id}] = s
 	return lost
@@ -119,7 +125,7 @@ func (p *pipeline) stream(source string, b *collectors.Batch) (*stream, error) {
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", source, err)
 		}
-		s = &stream{source: source, id: b.Stream, join: join}
+		s = &stream{source: source, id: b.Stream, join: join, behind: true}
 		p.streams[k] = s
 	}
 	if s.units == nil || s.file != b.File {
@@ -143,6 +149,9 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 		return err
 	}
 	s.readAt, s.more = b.ReadAt, b.More
+	if len(b.Lines) > 0 && b.Lines[0].Number == 1 {
+		s.behind = true // truncated, or another file
+	}
 	s.join.SetReference(b.ReadAt)
 	for _, g := range b.Gaps {
 		g.Source = source
@@ -155,6 +164,7 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	if b.Ended {
 		s.join.Flush(emit)
 	}
+	s.behind = s.behind && b.More
 	s.keepTail(b)
 	s.position = b.Position
 	if b.Ended && b.Position == nil {
@@ -186,7 +196,8 @@ func (p *pipeline) flushIdle(now time.Time, idle time.Duration, st *step) {
 func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st *step) {
 	r.Source, r.File = s.source, s.file
 	r.Service = s.serviceFor(p, r.Service)
-	if r.Time.IsZero() && !p.cfg.dateless {
+	when, dated := s.happened(r), !r.Time.IsZero()
+	if !dated && !p.cfg.dateless {
 		r.Time = s.readAt
 	}
 	near := neighbours{tail: s.tail}
@@ -197,17 +208,47 @@ func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st 
 		p.cfg.hand(r, near)
 		return
 	}
-	p.count(r, near, st)
+	if p.cfg.watch {
+		alive := s.readAt
+		if s.behind && dated && r.Time.Before(alive) {
+			alive = r.Time // an old line is no sign of life now
+		}
+		st.flows.add(r, when, alive)
+	}
+	p.countAt(r, near, st, when)
+}
+
+// futureMost is how far ahead of its reader a line's time may be and still be believed.
+const futureMost = time.Minute
+
+// happened gives when an event is to be counted: the time it says, else when it was read; zero where that says nothing.
+func (s *stream) happened(r *incident.Record) time.Time {
+	switch {
+	case !r.Time.IsZero() && r.Time.Sub(s.readAt) <= futureMost:
+		return r.Time
+	case s.behind:
+		return time.Time{}
+	}
+	return s.readAt
 }
 
 // count clusters and counts one event. It touches nothing of a stream: it may run beside the joiner.
 func (p *pipeline) count(r *incident.Record, near neighbours, st *step) {
+	p.countAt(r, near, st, r.Time)
+}
+
+// countAt is count of an event that happened at a time, for the baselines; zero where nobody knows.
+func (p *pipeline) countAt(r *incident.Record, near neighbours, st *step, when time.Time) {
 	if p.cfg.only != nil {
 		p.cfg.only(r)
 		return
 	}
 	hit := p.clusters.Add(r)
-	st.count(hit.Ref, r, r.Severity >= p.cfg.threshold)
+	if p.cfg.watch && isRequest(r) {
+		st.request(hit.Ref, r)
+	} else {
+		st.count(hit.Ref, r, r.Severity >= p.cfg.threshold, when)
+	}
 	if r.Severity >= incident.SeverityWarning && (p.wantSample(hit.Ref, r.Time) || st.bare(hit.Ref)) {
 		st.sample(hit.Ref, incident.Sample{Record: *r.Clone(), Before: near.before(r)})
 	}

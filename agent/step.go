@@ -19,6 +19,8 @@ type step struct {
 	// touched are the streams whose position or pending lines changed; forgotten those that ended for good.
 	touched   []*stream
 	forgotten []streamKey
+	// flows is what the services wrote, where somebody watches.
+	flows flows
 
 	// bounds and what comes of them are for steps over a whole input. Minutes are not counted there: no baseline is fed.
 	bounds bounds
@@ -48,6 +50,7 @@ func (st *step) reset() {
 	clear(st.index)
 	clear(st.deltas)
 	clear(st.touched)
+	st.flows.reset()
 	st.deltas, st.gaps, st.touched, st.forgotten = st.deltas[:0], nil, st.touched[:0], st.forgotten[:0]
 }
 
@@ -80,8 +83,15 @@ func (st *step) delta(ref cluster.Ref) *delta {
 	return &st.deltas[i]
 }
 
-// count adds one event.
-func (st *step) count(ref cluster.Ref, r *incident.Record, problem bool) {
+// request adds one event that tells of a request. How it was answered makes it no problem by itself, and its cluster no worse.
+func (st *step) request(ref cluster.Ref, r *incident.Record) {
+	c := *r
+	c.Severity = min(c.Severity, incident.SeverityInfo)
+	st.count(ref, &c, false, time.Time{})
+}
+
+// count adds one event that happened at a time; zero where nobody knows.
+func (st *step) count(ref cluster.Ref, r *incident.Record, problem bool, when time.Time) {
 	d := st.delta(ref)
 	if d.events == 0 {
 		d.service = r.Service
@@ -104,11 +114,11 @@ func (st *step) count(ref cluster.Ref, r *incident.Record, problem bool) {
 			d.last = t
 		}
 	}
-	if r.Severity >= incident.SeverityWarning && !r.Time.IsZero() && st.bounds.clusters == 0 {
+	if r.Severity >= incident.SeverityWarning && !when.IsZero() && st.bounds.clusters == 0 {
 		if d.minutes == nil {
 			d.minutes = map[int64]int64{}
 		}
-		d.minutes[r.Time.Unix()/60]++
+		d.minutes[when.Unix()/60]++
 	}
 }
 

@@ -57,18 +57,16 @@ func (g *ingest) firings() []firing {
 		for _, m := range sortedMinutes(d.minutes) {
 			// Any line may claim any minute, and each is a row: what no baseline looks at is not kept.
 			this := now.Unix() / 60
-			if m.minute < this-baselineDays*24*60 {
+			if m.minute < this-int64(cluster.CountedFor/time.Minute) {
 				continue
 			}
 			c.Minutes = append(c.Minutes, store.Minute{Minute: min(m.minute, this), N: m.n})
-			if spike, ok := g.baselines.Observe(id, time.Unix(m.minute*60, 0).UTC(), now, int(m.n)); ok && g.spikes {
+			spike, ok := g.baselines.Observe(cluster.Observation{
+				Cluster: id, At: time.Unix(m.minute*60, 0).UTC(), Now: now, N: int(m.n), Lasting: d.severity < g.threshold,
+				Growth: func(span int64) float64 { return g.traffic.Growth(d.service, span) },
+			})
+			if ok && g.spikes {
 				f.spike = &spike
-			}
-		}
-		if g.beats != nil {
-			g.beats.Seen(d.service, now)
-			if _, watched := g.heard[d.service]; watched {
-				g.heard[d.service] = now
 			}
 		}
 	}
@@ -111,7 +109,7 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 			return false, err
 		}
 		if room {
-			return true, g.open(tx, f, trigger)
+			return true, g.open(tx, f, trigger, s)
 		}
 		if err := g.crowded(tx, f.service); err != nil {
 			return false, err
@@ -124,27 +122,34 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 	if err := tx.TouchIncident(latest.ID, f.counts.Problems, f.counts.Last, f.counts.Severity); err != nil {
 		return false, err
 	}
-	// Not before it was diagnosed: who is told of it then hears how bad it is.
-	if f.counts.Problems > 0 && f.counts.Severity > latest.Severity && latest.State.Unfinished() && latest.State != incident.StateOpen {
-		inc, err := tx.Incident(latest.ID)
-		if err != nil {
+	did := false
+	if f.counts.Problems > 0 {
+		if did, err = g.worse(tx, latest, f.counts.Severity); err != nil {
 			return false, err
 		}
-		e := newEvent(g.now(), incident.EventWorse, inc)
-		e.Was = latest.Severity
-		if err := tx.Enqueue(e, g.notifiers...); err != nil {
-			return false, err
-		}
-		return true, nil
 	}
 	if trigger == incident.TriggerSpike {
 		return true, g.spike(tx, latest.ID, f.spike)
 	}
-	return false, nil
+	return did, nil
+}
+
+// worse tells of an incident whose severity rose to now. Not before it was diagnosed: who is told of it then hears how bad it is.
+func (g *ingest) worse(tx *store.Tx, was *incident.Incident, now incident.Severity) (bool, error) {
+	if now <= was.Severity || !was.State.Unfinished() || was.State == incident.StateOpen {
+		return false, nil
+	}
+	inc, err := tx.Incident(was.ID)
+	if err != nil {
+		return false, err
+	}
+	e := newEvent(g.now(), incident.EventWorse, inc)
+	e.Was = was.Severity
+	return true, tx.Enqueue(e, g.notifiers...)
 }
 
 // open opens a new episode. Who is told of it is told after the offline diagnosis, a moment later, in one message.
-func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger) error {
+func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger, s cluster.Situation) error {
 	root, episode, err := tx.NextEpisode(f.counts.Cluster)
 	if err != nil {
 		return err
@@ -160,6 +165,14 @@ func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger) error {
 		Events: max(f.counts.Problems, 1), FirstSeen: f.counts.First, LastSeen: f.counts.Last,
 		OpenedAt: now, UpdatedAt: now, Template: known.Template,
 	}
+	switch trigger {
+	case incident.TriggerSpike:
+		inc.Reason = f.spike.Reason()
+	case incident.TriggerReturned:
+		inc.Reason = cluster.ReturnedReason(f.counts.Last, s.ResolvedAt)
+	default:
+		inc.Reason = cluster.NewReason(f.counts.First, f.counts.Severity, g.threshold)
+	}
 	if f.counts.Problems == 0 {
 		inc.Events = f.counts.Events // a spike of warnings
 	}
@@ -171,12 +184,10 @@ func (g *ingest) open(tx *store.Tx, f *firing, trigger incident.Trigger) error {
 
 // spike notes that an incident that is open already got far worse, and tells.
 func (g *ingest) spike(tx *store.Tx, id string, s *cluster.Spike) error {
-	if err := tx.SetTrigger(id, incident.TriggerSpike); err != nil {
+	if err := tx.SetTrigger(id, incident.TriggerSpike, s.Reason()); err != nil {
 		return err
 	}
-	if err := tx.Audit(store.Entry{Actor: "logwright", Action: "spike", Subject: id, Detail: map[string]any{
-		"count": s.Count, "baseline": s.Baseline, "threshold": s.Threshold, "window": s.Window.String(),
-	}}); err != nil {
+	if err := tx.Audit(store.Entry{Actor: "logwright", Action: "spike", Subject: id, Detail: s.Reason()}); err != nil {
 		return err
 	}
 	inc, err := tx.Incident(id)

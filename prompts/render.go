@@ -111,6 +111,10 @@ func trigger(t incident.Trigger) string {
 		return "it was resolved and has come back"
 	case incident.TriggerSilence:
 		return "a line that has to come regularly did not come"
+	case incident.TriggerMix:
+		return "far more of the service's lines than usual are warnings or worse; no single kind of them is the reason"
+	case incident.TriggerRequests:
+		return "too many of the service's requests are answered with 5xx"
 	}
 	return ""
 }

@@ -9,83 +9,141 @@ import (
 
 // Design of the baseline
 //
-// Events are counted in minutes for the last hour and in spans of five minutes for the last day, by the time the events
-// say they happened. A spike is judged on the last five minutes against the day before them.
+// Events are counted by the time they say they happened: in spans of five minutes for the last day, and the largest span of
+// each hour for the last eight days. A span is judged against the spans before it, as it fills.
 //
-// Counts of events are roughly Poisson at best, and usually burstier: their spread grows with their mean, and a few spans
-// are far out. So the statistic is the median plus four robust deviations (1.4826 × MAD) of the SQUARE ROOTS of the
-// counts: the root makes the spread of a Poisson count about one half whatever its mean (and one half is the floor taken
-// for the deviation), and median and MAD don't move when up to half of the spans are a storm. What recurs (a nightly job,
-// an hourly sync) is in the tail that median and MAD ignore, so a count must also be a quarter above the fourth-largest
-// span of the day (the largest, while the history is short): something as big as what filled four spans today already is no news. And it must be at least
-// spikeLeast: five errors instead of none are TriggerNew's business, not a storm.
+// Counts of events are roughly Poisson at best, and usually burstier: their spread grows with their mean, a few spans are far
+// out, and some of them are far out at the same time every day. So a spike is more than each of four:
+//   - the median plus four robust deviations (1.4826 × MAD) of the SQUARE ROOTS of the last day's spans. The root makes the
+//     spread of a Poisson count about one half whatever its mean (and one half is the least deviation taken), and median and
+//     MAD don't move when up to half of the spans are a storm;
+//   - what the tail of the last day lets expect once in fifty days. Median and MAD are blind to what recurs in fewer than half
+//     of the spans: bursts, a batch job each hour. The fourth-largest and the sixteenth-largest span of the day give the tail's
+//     slope (Weissman's estimator for a Pareto tail), which is followed up to four times the fourth-largest: heavy bursts get
+//     a high threshold, counts as regular as Poisson's a low one, and four times as much as four spans of today is always news;
+//   - what came at this time of day, an hour to either side, on two of the last seven days (on one, while only one or two are
+//     known), and on this day of last week: a nightly job, the morning after a silent night, the Monday after a weekend;
+//   - spikeLeast: five errors instead of none are TriggerNew's business, not a storm.
+//
+// Where the traffic of the service grew (see Traffic), thresholds grow with it, up to fourfold: twice the requests make twice
+// the errors.
 //
 // There is no alarm
 //   - from too little history: a cluster is judged once spikeHistory has passed since its first event;
-//   - from a restart, a replayed file or a late source: events older than spikeLate, in the future, or without a time of
-//     their own are counted where they belong and not judged;
+//   - from the arrival of many events at once: each is counted in the span of its own time. A backlog is judged span by span as
+//     if it had been read when it was written;
+//   - from a replayed file or a late source: an event that is more than spikeLate old when it is read is judged only where it
+//     is later than all that was seen of its cluster before; else it is counted and that is all. What is older than a day is
+//     not even counted;
 //   - twice for one storm: after a spike a cluster is silent until six spans in a row (half an hour) were below half of the
-//     threshold that was crossed.
+//     threshold that was crossed, for a day at most, unless after an hour the storm becomes four times as big as it was;
+//   - from the noise of a start, where the caller asks for what lasts (see Observation.Lasting): the span before has to have
+//     been over half of the threshold, too.
 //
-// Known losses: a source whose clock or time zone is wrong by more than spikeLate never spikes. A second storm no bigger
-// than one that lasted twenty minutes or more on the same day is not told. A storm slower than a day is the new normal.
-// Downtime whose events are never read counts as silence, so after most of a day of it a busy cluster may alarm once.
+// All of it but which storms are on follows from the counts by minute, which the store has: a restart changes no decision.
+//
+// Known losses: spans are aligned, so what begins at the end of one is told in the next. A second storm less than four times
+// as big as one of twenty minutes on the same day may not be told. A storm slower than a day is the new normal. What doubles at
+// fewer than about twenty events in five minutes is not told. Downtime whose events are never read counts as silence.
 
 const (
-	spikeWindow  = 5 * time.Minute
-	spikeHistory = time.Hour
-	spikeLate    = 3 * time.Minute
-	spikeFuture  = time.Minute
-	spikeLeast   = 20
-	spikeSigmas  = 4
-	spikeAgain   = 6    // quiet spans before the next spike
-	spikeTail    = 4    // rank of the span that must be exceeded
-	spikeMargin  = 1.25 // by this factor
-
-	minutesKept = 64
-	spansKept   = 288
-	spanMinutes = int64(spikeWindow / time.Minute)
-
+	spikeWindow   = 5 * time.Minute
+	spikeHistory  = 12 // spans
+	spikeLate     = 3  // minutes
+	spikeLeast    = 20
+	spikeSigmas   = 4
+	spikeAgain    = 6    // quiet spans before the next spike
+	spikeGrows    = 12   // spans after which a storm may be told again
+	spikeGrown    = 4    // where it is so many times as big
+	spikeTail     = 4    // rank of the span that the tail begins with
+	spikeSlope    = 4    // rank of the one that gives its slope, as a multiple of spikeTail's
+	spikeRare     = 0.02 // spans a day beyond the tail that are put up with
+	spikeMargin   = 1.25 // by which the tail is exceeded at least
+	spikeReach    = 4    // and at most
+	spikeSeason   = 1.5  // roots: three deviations of a Poisson count above what came at this time on other days
+	growthMost    = 4
+	seasonDays    = 7
+	seasonKnown   = 3 // days from where on one of them may have been a storm
+	rootScale     = 32
+	minutesKept   = 64
+	spansKept     = 288
+	hoursKept     = (seasonDays + 1) * 24
+	spanMinutes   = int64(spikeWindow / time.Minute)
+	hourMinutes   = 60
+	spansPerHour  = hourMinutes / spanMinutes
 	defaultSeries = 4096
 )
 
-// Baselines keeps how often each cluster came, by the minute, and says when one comes far more often than it used to.
+// BaselineKept is how far back Load is of use.
+const BaselineKept = hoursKept * time.Hour
+
+// CountedFor is how old an event may be when it is read to be counted in a baseline.
+const CountedFor = (spansKept - 1) * spikeWindow
+
+// spikeStatistic says how a spike is recognised, in a few words.
+const spikeStatistic = "median and MAD of the roots of the last day's counts in five minutes, its tail, and the same hour of other days"
+
+// Baselines keeps how often each cluster came and says when one comes far more often than it used to.
 // It is not safe for concurrent use.
 type Baselines struct {
 	max    int
 	series map[string]*series
 	tick   uint64
 	roots  []float64 // scratch
+	storms []Storm   // not taken yet
 }
 
-// series is one cluster's counts. Both rings are indexed by time modulo their length and are valid up to now.
+// series is one cluster's counts. The rings are indexed by time modulo their length and are valid up to now.
 type series struct {
-	first   int64 // minute of the first event known, or since when the cluster is known to be watched
-	now     int64 // latest minute
+	first   int64 // minute of the first event known
+	now     int64 // latest minute, by the reader's clock
+	latest  int64 // latest minute of an event
 	minutes [minutesKept]uint32
 	spans   [spansKept]uint32
-	used    uint64 // tick of the last use
+	hours   [hoursKept]uint16 // largest span of the hour, see root16
+	used    uint64            // tick of the last use
 
-	judged    int64 // span for which the two below were computed
+	judged    int64 // span for which the next two were computed
+	known     int   // spans of history
 	baseline  float64
 	threshold float64
 	fired     float64 // threshold that was crossed, 0 where no spike is on
 	firedAt   int64   // span
 }
 
+// Observation is n events of one cluster in one minute.
+type Observation struct {
+	Cluster string
+	// At is when they say they happened; what is ahead of Now counts as now. Now is when they were read.
+	At, Now time.Time
+	N       int
+	// Growth says how many times its usual traffic the service had in a span (see Traffic.Growth); nil where nobody knows.
+	Growth func(span int64) float64
+	// Lasting asks for what goes on for longer than a span: what is below the threshold of a problem may be the noise of a
+	// start.
+	Lasting bool
+}
+
 // Spike is a cluster that comes far more often than its own past says.
 type Spike struct {
 	Cluster string
-	// At is the time of the event that crossed the threshold.
-	At time.Time
-	// Count is how many events there were in Window up to At.
+	// From is when the span begins whose events crossed the threshold; it is Window long.
+	From   time.Time
+	Window time.Duration
+	// Count is how many events the span had then.
 	Count int
-	// Baseline is the usual count in Window (the median), Threshold the count that was exceeded.
+	// Baseline is the usual count (the median), Threshold the count that was exceeded.
 	Baseline, Threshold float64
-	Window              time.Duration
 }
 
-// NewBaselines gives empty Baselines for at most limit clusters (0 means 4096, about 6 MiB); beyond it those not seen for
+// Storm is a spike that was told of, as the store keeps it: what a restart must not tell again.
+type Storm struct {
+	Cluster   string
+	Span      int64 // Unix time / 300
+	Threshold float64
+}
+
+// NewBaselines gives empty Baselines for at most limit clusters (0 means 4096, about 8 MiB); beyond it those not seen for
 // the longest time are forgotten.
 func NewBaselines(limit int) *Baselines {
 	if limit <= 0 {
@@ -94,54 +152,70 @@ func NewBaselines(limit int) *Baselines {
 	return &Baselines{max: limit, series: map[string]*series{}}
 }
 
-// Load tells of n events of a cluster in a minute of the past (Unix time / 60), at start, from the store. Any order.
-// Minutes more than a day before the latest one are ignored.
+// Load tells of n events of a cluster in a minute of the past (Unix time / 60), at start, from the store, in the order of
+// time.
 func (b *Baselines) Load(cluster string, minute int64, n int) {
 	if n <= 0 || minute < 0 || minute > math.MaxInt64/120 {
 		return
 	}
-	b.get(cluster, minute).count(minute, n)
+	s := b.get(cluster, minute)
+	s.advance(minute)
+	s.count(minute, n)
 }
 
-// Observe counts n events of a cluster that say they happened at the time at, read at the time now by the wall clock, and
-// says whether they make a spike. A zero at is counted as now and never judged. now must not be the zero Time.
-func (b *Baselines) Observe(cluster string, at, now time.Time, n int) (Spike, bool) {
-	if n <= 0 {
-		return Spike{}, false
+// LoadStorm tells of a storm, at start, after the minutes were loaded. Of two of one cluster the later one counts.
+func (b *Baselines) LoadStorm(st Storm) {
+	if s := b.series[st.Cluster]; s != nil && st.Span >= s.firedAt && st.Threshold > 0 {
+		s.fired, s.firedAt = st.Threshold, st.Span
 	}
-	live := !at.IsZero() && at.Sub(now) <= spikeFuture && now.Sub(at) <= spikeLate
-	wall := now.Unix() / 60
+}
+
+// TakeStorms gives the storms since the last call, to be kept for a day and loaded at the next start.
+func (b *Baselines) TakeStorms() []Storm {
+	out := b.storms
+	b.storms = nil
+	return out
+}
+
+// Observe counts events and says whether they make a spike.
+func (b *Baselines) Observe(o Observation) (Spike, bool) {
+	wall := o.Now.Unix() / 60
 	minute := wall
-	if !at.IsZero() && at.Sub(now) <= spikeFuture {
-		minute = min(at.Unix()/60, wall) // what is ahead by less than spikeFuture must not turn the rings
+	if !o.At.IsZero() {
+		minute = min(o.At.Unix()/60, wall) // what is ahead must not turn the rings
 	}
-	if minute < 0 {
+	if o.N <= 0 || minute < 0 || wall-minute > int64(CountedFor/time.Minute) {
 		return Spike{}, false
 	}
-	s := b.get(cluster, minute)
+	s := b.get(o.Cluster, minute)
 	s.advance(wall)
-	s.count(minute, n)
-	if !live || time.Duration(s.now-s.first)*time.Minute < spikeHistory {
+	fresh := wall-minute <= spikeLate || minute > s.latest
+	s.count(minute, o.N)
+	if !fresh {
 		return Spike{}, false
 	}
-	count := 0
-	for m := s.now - spanMinutes + 1; m <= s.now; m++ {
-		count += int(s.minutes[m%minutesKept])
-	}
-	span := s.now / spanMinutes
+	span := minute / spanMinutes
 	if s.judged != span {
-		s.judged = span
 		s.judge(b, span)
 	}
-	if s.fired > 0 && s.quiet(span) {
-		s.fired = 0
-	}
-	if s.fired > 0 || float64(count) <= s.threshold {
+	if s.known < spikeHistory {
 		return Spike{}, false
 	}
-	s.fired, s.firedAt = s.threshold, span
+	threshold, count := s.threshold, float64(s.at(span))
+	if count <= threshold {
+		return Spike{}, false
+	}
+	if o.Growth != nil {
+		threshold *= min(max(o.Growth(span), 1), growthMost)
+	}
+	if count <= threshold || s.fired > 0 && !s.again(span, count) || o.Lasting && float64(s.at(span-1)) <= threshold/2 {
+		return Spike{}, false
+	}
+	s.fired, s.firedAt = threshold, span
+	b.storms = append(b.storms, Storm{o.Cluster, span, threshold})
 	return Spike{
-		Cluster: cluster, At: at, Count: count, Baseline: s.baseline, Threshold: s.threshold, Window: spikeWindow,
+		Cluster: o.Cluster, From: time.Unix(span*spanMinutes*60, 0).UTC(), Window: spikeWindow,
+		Count: int(count), Baseline: s.baseline, Threshold: threshold,
 	}, true
 }
 
@@ -199,7 +273,7 @@ func (b *Baselines) Merge(from, into string) {
 	s := b.get(into, f.first)
 	s.advance(f.now)
 	f.advance(s.now)
-	s.first = min(s.first, f.first)
+	s.first, s.latest = min(s.first, f.first), max(s.latest, f.latest)
 	s.judged = -1
 	for k := range s.minutes {
 		s.minutes[k] = sum(s.minutes[k], int64(f.minutes[k]))
@@ -207,13 +281,21 @@ func (b *Baselines) Merge(from, into string) {
 	for k := range s.spans {
 		s.spans[k] = sum(s.spans[k], int64(f.spans[k]))
 	}
-	if f.fired > s.fired { // one of them is in a storm: so is the sum
-		s.fired, s.firedAt = f.fired, f.firedAt
+	for k := range s.hours { // at most: their largest spans need not be the same
+		x, y := float64(s.hours[k])/rootScale, float64(f.hours[k])/rootScale
+		s.hours[k] = root16(x*x + y*y)
+	}
+	if f.fired > 0 && f.firedAt >= s.firedAt { // one of them is in a storm: so is the sum
+		s.fired, s.firedAt = max(f.fired, s.fired), f.firedAt
+		b.storms = append(b.storms, Storm{into, s.firedAt, s.fired})
 	}
 }
 
 // sum is one that stays at the largest number rather than overflow.
 func sum(c uint32, n int64) uint32 { return uint32(min(int64(c)+n, math.MaxUint32)) }
+
+// root16 keeps the root of a count in two bytes, exact to a thirty-second; counts end at four million.
+func root16(n float64) uint16 { return uint16(min(math.Sqrt(n)*rootScale, math.MaxUint16)) }
 
 // Len is how many clusters are known.
 func (b *Baselines) Len() int { return len(b.series) }
@@ -225,7 +307,7 @@ func (b *Baselines) get(cluster string, minute int64) *series {
 		if len(b.series) >= b.max {
 			b.forget()
 		}
-		s = &series{first: minute, now: minute, judged: -1}
+		s = &series{first: minute, now: minute, latest: -1, judged: -1, firedAt: -1}
 		b.series[cluster] = s
 	}
 	s.used = b.tick
@@ -253,51 +335,138 @@ func (s *series) advance(minute int64) {
 	if minute <= s.now {
 		return
 	}
-	for m := max(s.now+1, minute-minutesKept+1); m <= minute; m++ {
-		s.minutes[m%minutesKept] = 0
-	}
-	was, is := s.now/spanMinutes, minute/spanMinutes
-	for k := max(was+1, is-spansKept+1); k <= is; k++ {
-		s.spans[k%spansKept] = 0
-	}
+	clearRing(s.minutes[:], s.now, minute)
+	clearRing(s.spans[:], s.now/spanMinutes, minute/spanMinutes)
+	clearRing(s.hours[:], s.now/hourMinutes, minute/hourMinutes)
 	s.now = minute
 }
 
+// clearRing empties the places of a ring that begin after was and are reached by is.
+func clearRing[T uint16 | uint32](ring []T, was, is int64) {
+	n := int64(len(ring))
+	for k := max(was+1, is-n+1); k <= is; k++ {
+		ring[k%n] = 0
+	}
+}
+
 func (s *series) count(minute int64, n int) {
-	s.advance(minute)
-	if s.now/spanMinutes-minute/spanMinutes >= spansKept {
+	span := minute / spanMinutes
+	if minute > s.now || s.now/spanMinutes-span >= spansKept {
 		return
 	}
-	s.first = min(s.first, minute)
-	k := minute / spanMinutes % spansKept
-	s.spans[k] = sum(s.spans[k], int64(n))
+	s.first, s.latest = min(s.first, minute), max(s.latest, minute)
+	if span < s.judged {
+		s.judged = -1 // the past of the span that was judged is another now
+	}
+	s.spans[span%spansKept] = sum(s.spans[span%spansKept], int64(n))
+	hour := &s.hours[minute/hourMinutes%hoursKept]
+	*hour = max(*hour, root16(float64(s.spans[span%spansKept])))
 	if s.now-minute < minutesKept {
 		s.minutes[minute%minutesKept] = sum(s.minutes[minute%minutesKept], int64(n))
 	}
 }
 
-// judge computes baseline and threshold from the spans that were over before the judged window began.
+// at gives the count of a span, 0 where it is not known.
+func (s *series) at(span int64) uint32 {
+	if span < 0 || span > s.now/spanMinutes || s.now/spanMinutes-span >= spansKept {
+		return 0
+	}
+	return s.spans[span%spansKept]
+}
+
+// begin gives the first minute of which something is known, within what the rings hold.
+func (s *series) begin() int64 {
+	oldest := max(0, s.now/hourMinutes-hoursKept+1)
+	if s.first >= oldest*hourMinutes {
+		return s.first
+	}
+	for h := oldest; h < s.now/hourMinutes; h++ {
+		if s.hours[h%hoursKept] > 0 {
+			return h * hourMinutes
+		}
+	}
+	return s.now
+}
+
+// judge computes history, baseline and threshold for a span from those before it.
 func (s *series) judge(b *Baselines, span int64) {
-	from := max(s.first/spanMinutes, span-spansKept+1)
-	to := span - 1 // the span before the current one overlaps with the judged window
+	begin := s.begin()
+	from := max(begin/spanMinutes, s.now/spanMinutes-spansKept+1)
+	s.judged, s.known = span, int(max(span-from, 0))
 	roots := b.roots[:0]
-	for k := from; k < to; k++ {
+	for k := from; k < span; k++ {
 		roots = append(roots, math.Sqrt(float64(s.spans[k%spansKept])))
 	}
 	b.roots = roots
 	slices.Sort(roots)
-	middle, tail := median(roots), 0.0
-	if n := len(roots); n > 0 {
-		// The rank grows with the history, from the largest to the fourth-largest of a whole day.
-		tail = roots[n-min(1+n*(spikeTail-1)/(spansKept-2), spikeTail, n)]
-	}
+	middle, tail, season := median(roots), tail(roots), s.season(begin/hourMinutes, span/spansPerHour)
 	for k, r := range roots {
 		roots[k] = math.Abs(r - middle)
 	}
 	slices.Sort(roots)
 	spread := max(1.4826*median(roots), 0.5)
+	usual := middle + spikeSigmas*spread
 	s.baseline = middle * middle
-	s.threshold = max((middle+spikeSigmas*spread)*(middle+spikeSigmas*spread), spikeMargin*tail*tail, spikeLeast)
+	s.threshold = max(usual*usual, tail, season, spikeLeast)
+}
+
+// tail gives the count that a day's spans, roots in ascending order, let expect spikeRare times a day.
+func tail(roots []float64) float64 {
+	n := len(roots)
+	if n == 0 {
+		return 0
+	}
+	// The ranks grow with the history.
+	rank := max(1, n*spikeTail/(spansKept-1))
+	top, low := roots[n-rank], roots[max(n-rank*spikeSlope, 0)]
+	top, low = top*top, max(low*low, 1)
+	aDay := float64(rank) * (spansKept - 1) / float64(n) // how many spans a day are as large as top
+	reach := math.Pow(top/low, math.Log(aDay/spikeRare)/math.Log(spikeSlope))
+	return top * min(max(reach, spikeMargin), spikeReach)
+}
+
+// season gives the count that is no news at an hour since it came at this time of day before. begin is the first hour known.
+func (s *series) season(begin, hour int64) float64 {
+	var days [seasonDays]float64
+	n := 0
+	for d := range int64(seasonDays) {
+		at := hour - 24*(d+1)
+		if at < begin {
+			break
+		}
+		days[d] = s.around(at)
+		n++
+	}
+	if n == 0 {
+		if hour-24 < begin-1 {
+			return 0
+		}
+		n, days[0] = 1, s.around(hour-24) // it began within the hour after this one yesterday
+	}
+	week := 0.0
+	if n == seasonDays {
+		week = days[seasonDays-1]
+	}
+	slices.Sort(days[:n])
+	usual := days[n-1]
+	if n >= seasonKnown {
+		usual = max(days[n-2], week)
+	}
+	if usual == 0 {
+		return 0
+	}
+	return max((usual+spikeSeason)*(usual+spikeSeason), spikeMargin*usual*usual)
+}
+
+// around gives the root of the largest span of an hour and its neighbours.
+func (s *series) around(hour int64) float64 {
+	most := uint16(0)
+	for h := hour - 1; h <= hour+1; h++ {
+		if h > s.now/hourMinutes-hoursKept && h <= s.now/hourMinutes && h >= 0 {
+			most = max(most, s.hours[h%hoursKept])
+		}
+	}
+	return float64(most) / rootScale
 }
 
 func median(sorted []float64) float64 {
@@ -311,13 +480,26 @@ func median(sorted []float64) float64 {
 	return (sorted[n/2-1] + sorted[n/2]) / 2
 }
 
-// quiet says whether the storm that fired is over.
-func (s *series) quiet(span int64) bool {
-	if span-s.firedAt < spikeAgain+1 {
+// again says whether what is over the threshold in a span is more than the storm that was told of.
+func (s *series) again(span int64, count float64) bool {
+	since := span - s.firedAt
+	if since >= spansKept-1 || since > spikeAgain && s.quiet(span) {
+		return true
+	}
+	if since < spikeGrows {
 		return false
 	}
+	most := uint32(0)
+	for k := s.firedAt; k < span; k++ {
+		most = max(most, s.at(k))
+	}
+	return count > spikeGrown*float64(most)
+}
+
+// quiet says whether the spans before one were far below the threshold that was crossed.
+func (s *series) quiet(span int64) bool {
 	for k := span - spikeAgain; k < span; k++ {
-		if float64(s.spans[k%spansKept]) >= s.fired/2 {
+		if float64(s.at(k)) >= s.fired/2 {
 			return false
 		}
 	}

@@ -49,7 +49,7 @@ func feed(b *Baselines, from time.Time, minutes int, lag time.Duration, rate fun
 		n := rate(m)
 		for k := range n {
 			at := from.Add(time.Duration(m)*time.Minute + time.Duration(k)*time.Minute/time.Duration(n))
-			if s, ok := b.Observe("lw-a", at, at.Add(lag), 1); ok {
+			if s, ok := b.Observe(Observation{Cluster: "lw-a", At: at, Now: at.Add(lag), N: 1}); ok {
 				spikes = append(spikes, s)
 			}
 		}
@@ -84,7 +84,7 @@ func TestSpike(t *testing.T) {
 				t.Errorf("%d spikes, want %d: %+v", len(got), tc.want, got)
 			}
 			for _, s := range got {
-				if float64(s.Count) <= s.Threshold || s.Window != spikeWindow || s.Cluster != "lw-a" || s.At.IsZero() {
+				if float64(s.Count) <= s.Threshold || s.Window != spikeWindow || s.Cluster != "lw-a" || s.From.IsZero() {
 					t.Errorf("%+v", s)
 				}
 			}
@@ -126,14 +126,19 @@ func TestNoSpikeFromThePast(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
-	t.Run("late by ten minutes", func(t *testing.T) {
-		if got := feed(NewBaselines(0), noon, 25*60, 10*time.Minute, storm); len(got) > 0 {
-			t.Errorf("%+v", got)
+	t.Run("the same again, hours later", func(t *testing.T) {
+		b := NewBaselines(0)
+		if got := feed(b, noon, 25*60, 0, storm); len(got) != 1 {
+			t.Fatalf("%d spikes, want 1", len(got))
 		}
-	})
-	t.Run("clock ahead by an hour", func(t *testing.T) {
-		if got := feed(NewBaselines(0), noon, 25*60, -time.Hour, storm); len(got) > 0 {
-			t.Errorf("%+v", got)
+		for _, later := range []time.Duration{0, time.Minute, 2 * time.Hour, 23 * time.Hour, 100 * time.Hour} {
+			now := noon.Add(25*time.Hour + later)
+			for m := range 25 * 60 {
+				at := noon.Add(time.Duration(m) * time.Minute)
+				if s, ok := b.Observe(Observation{Cluster: "lw-a", At: at, Now: now, N: storm(m)}); ok {
+					t.Errorf("read again after %s: %+v", later, s)
+				}
+			}
 		}
 	})
 	t.Run("restart without history", func(t *testing.T) {
@@ -147,16 +152,30 @@ func TestNoSpikeFromThePast(t *testing.T) {
 		now := noon.Add(30 * time.Hour)
 		for m := range 6 * 60 {
 			at := noon.Add(24*time.Hour + time.Duration(m)*time.Minute)
-			if s, ok := b.Observe("lw-a", at, now, 2); ok {
+			if s, ok := b.Observe(Observation{Cluster: "lw-a", At: at, Now: now, N: 2}); ok {
 				t.Fatalf("%+v", s)
 			}
 		}
 	})
-	t.Run("events without a time", func(t *testing.T) {
+	t.Run("a storm within the backlog", func(t *testing.T) {
 		b := NewBaselines(0)
 		feed(b, noon, 24*60, 0, func(int) int { return 2 })
-		if s, ok := b.Observe("lw-a", time.Time{}, noon.Add(24*time.Hour), 5000); ok {
-			t.Errorf("%+v", s)
+		now, told := noon.Add(30*time.Hour), []Spike(nil)
+		for m := range 6 * 60 {
+			at := noon.Add(24*time.Hour + time.Duration(m)*time.Minute)
+			if s, ok := b.Observe(Observation{Cluster: "lw-a", At: at, Now: now, N: pick(m >= 200 && m < 230, 100, 2)}); ok {
+				told = append(told, s)
+			}
+		}
+		if len(told) != 1 || !told[0].From.Equal(noon.Add(24*time.Hour+200*time.Minute)) {
+			t.Errorf("told %+v, want once, in the span in which it happened", told)
+		}
+	})
+	t.Run("a source that is always late, or whose clock is ahead", func(t *testing.T) {
+		for _, lag := range []time.Duration{10 * time.Minute, 5 * time.Hour, -time.Hour} {
+			if got := feed(NewBaselines(0), noon, 25*60, lag, storm); len(got) != 1 {
+				t.Errorf("late by %s: %d spikes, want the one there is", lag, len(got))
+			}
 		}
 	})
 	t.Run("loaded history counts", func(t *testing.T) {
@@ -206,8 +225,8 @@ func TestMergedBaselines(t *testing.T) {
 		b := NewBaselines(0)
 		for m := range 24 * 60 {
 			at := noon.Add(time.Duration(m) * time.Minute)
-			b.Observe("lw-old", at, at, 1)
-			b.Observe("lw-young", at, at, 30)
+			b.Observe(Observation{Cluster: "lw-old", At: at, Now: at, N: 1})
+			b.Observe(Observation{Cluster: "lw-young", At: at, Now: at, N: 30})
 		}
 		if merged {
 			b.Merge("lw-young", "lw-old")
@@ -221,7 +240,7 @@ func TestMergedBaselines(t *testing.T) {
 		alarms := 0
 		for m := 24 * 60; m < 25*60; m++ {
 			at := noon.Add(time.Duration(m) * time.Minute)
-			if _, ok := b.Observe("lw-old", at, at, 31); ok {
+			if _, ok := b.Observe(Observation{Cluster: "lw-old", At: at, Now: at, N: 31}); ok {
 				alarms++
 			}
 		}
@@ -234,8 +253,8 @@ func TestMergedBaselines(t *testing.T) {
 func TestBaselinesAreBounded(t *testing.T) {
 	b := NewBaselines(100)
 	for i := range 10_000 {
-		b.Observe(fmt.Sprint("lw-", i), noon, noon, 1)
-		b.Observe("lw-kept", noon, noon, 1)
+		b.Observe(Observation{Cluster: fmt.Sprint("lw-", i), At: noon, Now: noon, N: 1})
+		b.Observe(Observation{Cluster: "lw-kept", At: noon, Now: noon, N: 1})
 		if b.Len() > 100 {
 			t.Fatalf("%d series", b.Len())
 		}
@@ -244,8 +263,8 @@ func TestBaselinesAreBounded(t *testing.T) {
 		t.Error("the one in use was forgotten")
 	}
 	for _, at := range []time.Time{{}, time.Unix(-1e15, 0), time.Unix(1e15, 0), time.Unix(0, 0)} { // times are strangers' text
-		b.Observe("lw-odd", at, noon, math.MaxInt32)
-		b.Observe("lw-odd", at, at, 1)
+		b.Observe(Observation{Cluster: "lw-odd", At: at, Now: noon, N: math.MaxInt32})
+		b.Observe(Observation{Cluster: "lw-odd", At: at, Now: at, N: 1})
 		b.Expected("lw-odd", time.Hour, at)
 	}
 	b.Load("lw-odd", math.MaxInt64, 1)

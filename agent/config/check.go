@@ -254,12 +254,18 @@ func (c *Config) notifiers() []incident.Problem {
 
 func (t Triggers) validate() []incident.Problem {
 	var ps []incident.Problem
-	if t.Spike != SpikeAuto && t.Spike != SpikeOff {
-		p := incident.Problemf("spike", "unknown value %q", t.Spike).WithHint("write auto or off")
-		if near := incident.Nearest(t.Spike, []string{SpikeAuto, SpikeOff}); near != "" {
-			p = p.WithHint("write spike: %s", near)
+	for _, k := range []struct{ key, value string }{{"spike", t.Spike}, {"mix", t.Mix}} {
+		if k.value == SpikeAuto || k.value == SpikeOff {
+			continue
+		}
+		p := incident.Problemf(k.key, "unknown value %q", k.value).WithHint("write auto or off")
+		if near := incident.Nearest(k.value, []string{SpikeAuto, SpikeOff}); near != "" {
+			p = p.WithHint("write %s: %s", k.key, near)
 		}
 		ps = append(ps, p)
+	}
+	if t.HTTP.Percent > 100 {
+		ps = append(ps, incident.Problemf("http.percent", "%v is more than all requests", t.HTTP.Percent).WithHint("1 is one of a hundred"))
 	}
 	if t.ResolveAfter < time.Minute {
 		ps = append(ps, incident.Problemf("resolve_after", "%s is too short", t.ResolveAfter).WithHint("1m is the least; 24h is the default"))

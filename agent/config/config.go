@@ -123,8 +123,20 @@ type Triggers struct {
 	Severity incident.Severity `yaml:"severity"`
 	// Spike is SpikeAuto (far more events than the cluster's own baseline) or SpikeOff.
 	Spike string `yaml:"spike"`
+	// Mix is SpikeAuto (far more of a service's lines than usual are warnings or worse) or SpikeOff.
+	Mix string `yaml:"mix"`
+	// HTTP says how many requests may be answered with 5xx.
+	HTTP HTTPTrigger `yaml:"http"`
 	// ResolveAfter is how long a cluster must be silent before its incident counts as resolved.
 	ResolveAfter time.Duration `yaml:"resolve_after"`
+}
+
+// HTTPTrigger says from where on requests that are answered with 5xx open an incident: so many in five minutes that are at least
+// such a part of the service's requests.
+type HTTPTrigger struct {
+	// Failures is 0 for never.
+	Failures int     `yaml:"failures"`
+	Percent  float64 `yaml:"percent"`
 }
 
 // Limits bound what Logwright itself may use, in bytes but for Clusters.
@@ -161,7 +173,10 @@ func Default() *Config {
 		Mode:       ModeObserve,
 		State:      "/var/lib/logwright",
 		KillSwitch: "/run/logwright/stop",
-		Triggers:   Triggers{Severity: incident.SeverityError, Spike: SpikeAuto, ResolveAfter: 24 * time.Hour},
+		Triggers: Triggers{
+			Severity: incident.SeverityError, Spike: SpikeAuto, Mix: SpikeAuto,
+			HTTP: HTTPTrigger{Failures: 5, Percent: 1}, ResolveAfter: 24 * time.Hour,
+		},
 		Clustering: cluster.Config{MaxClusters: cluster.DefaultMaxClusters},
 		Model:      model.DefaultConfig(),
 		Redact:     redact.Config{PII: true},

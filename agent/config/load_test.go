@@ -238,7 +238,7 @@ state: /srv/state
 	if c.Services[0].Heartbeat != 90*time.Minute || c.Services[1].Heartbeat != 0 {
 		t.Errorf("heartbeats: %+v", c.Services)
 	}
-	if c.Triggers != (Triggers{Severity: incident.SeverityWarning, Spike: SpikeOff, ResolveAfter: 48 * time.Hour}) {
+	if c.Triggers != (Triggers{Severity: incident.SeverityWarning, Spike: SpikeOff, Mix: SpikeAuto, HTTP: HTTPTrigger{Failures: 5, Percent: 1}, ResolveAfter: 48 * time.Hour}) {
 		t.Errorf("triggers: %+v", c.Triggers)
 	}
 	if c.Model.APIKey != "k-123" || c.Model.Timeout != 2*time.Hour || c.Model.Budget.USDPerDay != 0.5 || c.Model.Budget.CallsPerIncident != 8 {

@@ -55,6 +55,10 @@ func titleWords(inc incident.Incident, sig *Signature) string {
 		return "an " + level(inc) + " is back after it was resolved"
 	case incident.TriggerSilence:
 		return "no sign of life"
+	case incident.TriggerMix:
+		return "far more warnings and errors than usual"
+	case incident.TriggerRequests:
+		return "too many requests answered with 5xx"
 	}
 	return "an " + level(inc) + " of unknown cause"
 }

@@ -113,6 +113,10 @@ func trigger(t incident.Trigger) string {
 		return ": this was resolved before, and came back"
 	case incident.TriggerSilence:
 		return ": a sign of life stayed out"
+	case incident.TriggerMix:
+		return ": far more of the service's lines than usual are warnings or worse"
+	case incident.TriggerRequests:
+		return ": too many of the service's requests are answered with 5xx"
 	}
 	return ""
 }

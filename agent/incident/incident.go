@@ -44,7 +44,30 @@ const (
 	TriggerSpike    Trigger = "spike"    // far more events than the cluster's own baseline
 	TriggerReturned Trigger = "returned" // seen again after it was resolved
 	TriggerSilence  Trigger = "silence"  // a heartbeat that the operator named did not come
+	TriggerMix      Trigger = "mix"      // far more of a service's lines than usual are warnings or worse
+	TriggerRequests Trigger = "requests" // too many of a service's requests are answered with 5xx
 )
+
+// Triggers lists all triggers.
+func Triggers() []Trigger {
+	return []Trigger{TriggerNew, TriggerSpike, TriggerReturned, TriggerSilence, TriggerMix, TriggerRequests}
+}
+
+// Reason is why a trigger fired: all that the decision was made from.
+type Reason struct {
+	// Text says it in Logwright's own words, for people; no word of the log is in it.
+	Text string `json:"text"`
+	// Statistic says in a few words what was computed, "" where nothing had to be.
+	Statistic string `json:"statistic"`
+	// Observed, Expected and Threshold are counts of events for spikes; shares, from 0 to 1, for the mix of levels and for requests;
+	// seconds for silence. All are 0 where nothing was computed; Expected also where nothing was known of the past.
+	Observed  float64 `json:"observed"`
+	Expected  float64 `json:"expected"`
+	Threshold float64 `json:"threshold"`
+	// From is when what was looked at begins, by the time of the lines, and Window how long it is, in seconds.
+	From   time.Time `json:"from"`
+	Window float64   `json:"window"`
+}
 
 // State is where an incident stands. "simulated" and "flagged" are marks beside the state, not states.
 type State string
@@ -111,6 +134,8 @@ type Incident struct {
 	Severity Severity `json:"severity"`
 	State    State    `json:"state"`
 	Trigger  Trigger  `json:"trigger"`
+	// Reason is why Trigger fired; nil where it was not kept.
+	Reason *Reason `json:"reason,omitempty"`
 	// Flagged says that the log text looks like an attempt to instruct a model; FlagReason says what was seen, in
 	// Logwright's own words.
 	Flagged    bool   `json:"flagged"`
@@ -252,7 +277,8 @@ const (
 	EventDiagnosed EventKind = "diagnosed"
 	EventReturned  EventKind = "returned"
 	EventSpike     EventKind = "spike"
-	EventWorse     EventKind = "worse" // its severity rose: who is told of errors only has not heard of it yet
+	EventWorse     EventKind = "worse"  // its severity rose: who is told of errors only has not heard of it yet
+	EventMerged    EventKind = "merged" // it turned out to be the same problem as an older one, and is closed
 	EventResolved  EventKind = "resolved"
 	EventReopened  EventKind = "reopened"
 	EventIgnored   EventKind = "ignored"

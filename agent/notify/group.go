@@ -26,6 +26,7 @@ var storms = map[incident.EventKind]struct {
 	incident.EventDiagnosed: {"diagnosed", false},
 	incident.EventSpike:     {"spiked", false},
 	incident.EventWorse:     {"got worse than they began", false},
+	incident.EventMerged:    {"turned out to be the same as older ones", false},
 	incident.EventResolved:  {"resolved", false},
 	incident.EventReopened:  {"reopened", false},
 	incident.EventIgnored:   {"ignored", false},

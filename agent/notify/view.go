@@ -56,6 +56,7 @@ var headlines = map[incident.EventKind]string{
 	incident.EventReturned:  "Back after it was resolved",
 	incident.EventSpike:     "Spike",
 	incident.EventWorse:     "Worse than it began",
+	incident.EventMerged:    "Merged into an older incident",
 	incident.EventResolved:  "Resolved",
 	incident.EventReopened:  "Reopened",
 	incident.EventIgnored:   "Ignored",
@@ -154,6 +155,9 @@ func (v viewer) incident(out *view, e incident.Event) {
 	out.severity, out.id = inc.Severity.String(), v.name(inc.ID)
 	add("service", v.name(inc.Service))
 	add("events", events(inc))
+	if r := inc.Reason; r != nil && e.Kind != incident.EventResolved && e.Kind != incident.EventIgnored {
+		add("trigger", v.line(string(inc.Trigger)+": "+r.Text))
+	}
 	if r := inc.Release; r != nil {
 		add("release", v.name(r.Version)+" since "+stamp(r.At))
 	}

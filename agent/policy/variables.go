@@ -30,7 +30,7 @@ func Variables() []Variable {
 		{"incident", typeString, "the id of the incident: the cluster, a dot, the episode"},
 		{"episode", typeInt, "how often the cluster has become an incident, from 1"},
 		{"severity", typeString, `the worst severity: "trace", "debug", "info", "warning", "error" or "fatal"; see at_least`},
-		{"trigger", typeString, `why the incident was opened: "new", "spike", "returned" or "silence"`},
+		{"trigger", typeString, `why the incident was opened: "new", "spike", "returned", "silence", "mix" or "requests"`},
 		{"category", typeString, "the kind of cause, one of the diagnosis' categories"},
 		{"fix_kind", typeString, "the kind of remedy, one of the diagnosis' kinds"},
 		{"confidence", typeFloat, "the diagnosis' confidence, from 0 to 1; computed from its evidence, never a model's own word"},
@@ -96,8 +96,7 @@ func closed(remediations []string) map[string][]string {
 	c := map[string][]string{
 		"kind":     strs(string(incident.KindPullRequest), string(incident.KindRemediation), string(incident.KindComment)),
 		"severity": severities(),
-		"trigger": strs(string(incident.TriggerNew), string(incident.TriggerSpike), string(incident.TriggerReturned),
-			string(incident.TriggerSilence)),
+		"trigger":  triggers(),
 		"category": nil,
 		"fix_kind": nil,
 		// A pull request has no risk.
@@ -119,6 +118,14 @@ func severities() []string {
 	var out []string
 	for s := incident.SeverityTrace; s <= incident.SeverityFatal; s++ {
 		out = append(out, s.String())
+	}
+	return out
+}
+
+func triggers() []string {
+	var out []string
+	for _, t := range incident.Triggers() {
+		out = append(out, string(t))
 	}
 	return out
 }

@@ -22,7 +22,7 @@ const (
 	importantFirst = `i.state IN ` + finished + `, i.severity DESC, i.events DESC, i.last_seen DESC, i.num DESC`
 
 	selectIncident = `SELECT i.num, i.id, i.episode, i.title, i.service, i.severity, i.state, i."trigger", i.flagged, i.flag_reason,
-		i.simulated, i.events, i.first_seen, i.last_seen, i.opened_at, i.updated_at, i.template, i.diagnosis FROM incidents i `
+		i.simulated, i.events, i.first_seen, i.last_seen, i.opened_at, i.updated_at, i.template, i.diagnosis, i.reason FROM incidents i `
 )
 
 // readIncidents runs a query that begins with selectIncident, and fills in clusters and releases.
@@ -33,9 +33,9 @@ func readIncidents(q querier, query string, args ...any) ([]incident.Incident, [
 		var i incident.Incident
 		var num int64
 		var first, last, opened, updated dbTime
-		var diagnosis []byte
+		var diagnosis, reason []byte
 		err := rows.Scan(&num, &i.ID, &i.Episode, &i.Title, &i.Service, &i.Severity, &i.State, &i.Trigger, &i.Flagged, &i.FlagReason,
-			&i.Simulated, &i.Events, &first, &last, &opened, &updated, &i.Template, &diagnosis)
+			&i.Simulated, &i.Events, &first, &last, &opened, &updated, &i.Template, &diagnosis, &reason)
 		if err != nil {
 			return err
 		}
@@ -43,6 +43,12 @@ func readIncidents(q querier, query string, args ...any) ([]incident.Incident, [
 		if diagnosis != nil {
 			i.Diagnosis = new(incident.Diagnosis)
 			if err := decode(diagnosis, i.Diagnosis); err != nil {
+				return fmt.Errorf("incident %s: %w", i.ID, err)
+			}
+		}
+		if reason != nil {
+			i.Reason = new(incident.Reason)
+			if err := decode(reason, i.Reason); err != nil {
 				return fmt.Errorf("incident %s: %w", i.ID, err)
 			}
 		}
@@ -130,12 +136,16 @@ func (tx *Tx) OpenIncident(i incident.Incident) error {
 			return err
 		}
 	}
+	reason, err := reasonValue(i.Reason)
+	if err != nil {
+		return err
+	}
 	num, err := tx.insert(`INSERT INTO incidents (id, cluster, episode, title, service, severity, state, "trigger", flagged, flag_reason,
-		simulated, events, first_seen, last_seen, opened_at, updated_at, template, diagnosis, active_at, state_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		simulated, events, first_seen, last_seen, opened_at, updated_at, template, diagnosis, active_at, state_at, reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		i.ID, cluster, i.Episode, i.Title, i.Service, int64(i.Severity), string(i.State), string(i.Trigger), i.Flagged, i.FlagReason,
 		i.Simulated, i.Events, timeValue(i.FirstSeen), timeValue(i.LastSeen), i.OpenedAt.UnixMicro(), tx.now.UnixMicro(), i.Template, diagnosis,
-		tx.now.UnixMicro(), tx.now.UnixMicro())
+		tx.now.UnixMicro(), tx.now.UnixMicro(), reason)
 	if err != nil {
 		return err
 	}
@@ -145,7 +155,14 @@ func (tx *Tx) OpenIncident(i incident.Incident) error {
 		}
 	}
 	return tx.Audit(Entry{Actor: "logwright", Action: "open", Subject: i.ID,
-		Detail: map[string]any{"trigger": i.Trigger, "clusters": i.Clusters, "severity": i.Severity}})
+		Detail: map[string]any{"trigger": i.Trigger, "clusters": i.Clusters, "severity": i.Severity, "reason": i.Reason}})
+}
+
+func reasonValue(r *incident.Reason) (any, error) {
+	if r == nil {
+		return nil, nil //nolint:nilnil // NULL
+	}
+	return encode(r)
 }
 
 // addCluster makes a cluster a part of an incident, with its samples that no episode has yet.
@@ -243,9 +260,13 @@ func (tx *Tx) Unfinished() (map[string]int, error) {
 	return out, err
 }
 
-// SetTrigger notes that an open incident triggered again (a spike).
-func (tx *Tx) SetTrigger(id string, t incident.Trigger) error {
-	n, err := tx.exec(`UPDATE incidents SET "trigger" = ?, updated_at = ? WHERE id = ?`, string(t), tx.now.UnixMicro(), id)
+// SetTrigger notes that an open incident triggered again (a spike), and why.
+func (tx *Tx) SetTrigger(id string, t incident.Trigger, why *incident.Reason) error {
+	reason, err := reasonValue(why)
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(`UPDATE incidents SET "trigger" = ?, reason = ?, updated_at = ? WHERE id = ?`, string(t), reason, tx.now.UnixMicro(), id)
 	return wantRow(n, err, id)
 }
 

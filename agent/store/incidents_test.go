@@ -40,12 +40,13 @@ func TestIncidentLife(t *testing.T) {
 			tx.Flag("lw-a.1", "looks like orders"), tx.Flag("lw-a.1", "a later reason"),
 			tx.SetDiagnosis("lw-a.1", d, "api: the network"), tx.SetDiagnosis("lw-a.1", d, ""),
 			tx.SetState("lw-a.1", incident.StateDiagnosed, "logwright", ""),
-			tx.SetTrigger("lw-a.1", incident.TriggerSpike),
+			tx.SetTrigger("lw-a.1", incident.TriggerSpike, &incident.Reason{Text: "far more", Observed: 7}),
 			tx.TakeIn("lw-a.1", "lw-k", "the same trace id"),
 		)
 	})
 	want := in
 	want.Clusters, want.Title, want.Severity, want.State = []string{"lw-a", "lw-k"}, "api: the network", incident.SeverityFatal, incident.StateDiagnosed
+	want.Reason = &incident.Reason{Text: "far more", Observed: 7}
 	want.Trigger, want.Flagged, want.FlagReason, want.Events = incident.TriggerSpike, true, "looks like orders", 42
 	want.FirstSeen, want.LastSeen, want.OpenedAt, want.UpdatedAt = at, at.Add(time.Hour), at, at.Add(time.Minute)
 	want.Diagnosis, want.Samples = &d, []incident.Sample{}
@@ -59,7 +60,7 @@ func TestIncidentLife(t *testing.T) {
 	for name, fn := range map[string]func(tx *Tx) error{
 		"TouchIncident": func(tx *Tx) error { return tx.TouchIncident("lw-z.1", 1, t0, 0) },
 		"SetState":      func(tx *Tx) error { return tx.SetState("lw-z.1", incident.StateOpen, "", "") },
-		"SetTrigger":    func(tx *Tx) error { return tx.SetTrigger("lw-z.1", incident.TriggerSpike) },
+		"SetTrigger":    func(tx *Tx) error { return tx.SetTrigger("lw-z.1", incident.TriggerSpike, nil) },
 		"Flag":          func(tx *Tx) error { return tx.Flag("lw-z.1", "") },
 		"SetDiagnosis":  func(tx *Tx) error { return tx.SetDiagnosis("lw-z.1", d, "") },
 		"TakeIn":        func(tx *Tx) error { return tx.TakeIn("lw-z.1", "lw-a", "") },

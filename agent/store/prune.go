@@ -12,6 +12,8 @@ const (
 	pruneStep = 200
 	// defaultMinutes is how long minutes are kept where Retention does not say: a week has every day's habits in it.
 	defaultMinutes = 7 * 24 * time.Hour
+	// passedFor is how long storms and traffic are kept: they are compared with the day before.
+	passedFor = 26 * time.Hour
 	// deliveredFor is how long an event is kept after its last delivery ended, to be looked at.
 	deliveredFor = 7 * 24 * time.Hour
 	// Room is made when more than nine tenths of limits.store are in use, down to eight.
@@ -69,6 +71,8 @@ func forRoom(now time.Time) []drop {
 			func(p *Pruned) *int64 { return &p.Samples }},
 		{"minutes", fmt.Sprintf(`DELETE FROM minutes WHERE (minute, cluster) IN (SELECT minute, cluster FROM minutes WHERE minute < %d ORDER BY minute LIMIT %d)`, day, 10*pruneStep),
 			func(p *Pruned) *int64 { return &p.Minutes }},
+		{"traffic", fmt.Sprintf(`DELETE FROM traffic WHERE (span, service) IN (SELECT span, service FROM traffic WHERE span < %d ORDER BY span LIMIT %d)`,
+			now.Add(-2*time.Hour).Unix()/300, 10*pruneStep), func(p *Pruned) *int64 { return &p.Minutes }},
 		{"resolved incidents", step(`DELETE FROM incidents WHERE num IN (SELECT num FROM incidents WHERE state = 'resolved' AND id NOT IN ` + unsettledOf + ` ORDER BY state_at, num LIMIT %d)`),
 			func(p *Pruned) *int64 { return &p.Incidents }},
 		{"actions that no limit counts", fmt.Sprintf(dropActions+`AND begun_at < %d AND incident NOT IN `+openIncidentID+` ORDER BY num LIMIT %d)`, now.Add(-ActionsKept).UnixMicro(), pruneStep),
@@ -95,6 +99,10 @@ func byAge(now time.Time, r Retention) []drop {
 	out := []drop{
 		{"minutes", fmt.Sprintf(`DELETE FROM minutes WHERE (minute, cluster) IN (SELECT minute, cluster FROM minutes WHERE minute < %d ORDER BY minute LIMIT %d)`,
 			now.Add(-minutes).Unix()/60, 10*pruneStep), func(p *Pruned) *int64 { return &p.Minutes }},
+		{"storms", fmt.Sprintf(`DELETE FROM storms WHERE (cluster, span) IN (SELECT cluster, span FROM storms WHERE span < %d LIMIT %d)`,
+			now.Add(-passedFor).Unix()/300, 10*pruneStep), func(p *Pruned) *int64 { return &p.Minutes }},
+		{"traffic", fmt.Sprintf(`DELETE FROM traffic WHERE (span, service) IN (SELECT span, service FROM traffic WHERE span < %d ORDER BY span LIMIT %d)`,
+			now.Add(-passedFor).Unix()/300, 10*pruneStep), func(p *Pruned) *int64 { return &p.Minutes }},
 		{"delivered events", fmt.Sprintf(`DELETE FROM events WHERE num IN (SELECT num FROM events WHERE at < %d AND num NOT IN `+undelivered+` ORDER BY num LIMIT %d)`,
 			now.Add(-deliveredFor).UnixMicro(), pruneStep), func(p *Pruned) *int64 { return &p.Events }},
 	}

@@ -189,7 +189,7 @@ type Retention struct {
 	Incidents time.Duration
 	// Prompts counts from the call: prompt and answer texts are dropped, the ledger of cost stays.
 	Prompts time.Duration
-	// Minutes is how long the clusters' minutes are kept for baselines; zero is seven days.
+	// Minutes is how long the clusters' minutes are kept for baselines; zero is seven days. (Traffic and storms: a day.)
 	Minutes time.Duration
 }
 

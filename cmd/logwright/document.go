@@ -43,6 +43,7 @@ type incidentDocument struct {
 	Service    string             `json:"service"`
 	State      incident.State     `json:"state"`
 	Trigger    incident.Trigger   `json:"trigger"`
+	Reason     *reasonDocument    `json:"reason,omitempty"`
 	Flagged    bool               `json:"flagged"`
 	FlagReason string             `json:"flag_reason,omitempty"`
 	Simulated  bool               `json:"simulated"`
@@ -58,6 +59,16 @@ type incidentDocument struct {
 	Proposals []proposalDocument `json:"proposals"`
 	// Considered says, by what was considered, what came of it.
 	Considered map[string]string `json:"considered,omitempty"`
+}
+
+type reasonDocument struct {
+	Text      string     `json:"text"`
+	Statistic string     `json:"statistic"`
+	Observed  float64    `json:"observed"`
+	Expected  float64    `json:"expected"`
+	Threshold float64    `json:"threshold"`
+	From      *time.Time `json:"from"`
+	Window    float64    `json:"window"`
 }
 
 type sampleDocument struct {
@@ -125,6 +136,12 @@ func newIncidentDocument(i *incident.Incident) incidentDocument {
 		Trigger: i.Trigger, Flagged: i.Flagged, FlagReason: i.FlagReason, Simulated: i.Simulated, Events: i.Events,
 		FirstSeen: timeOrNull(i.FirstSeen), LastSeen: timeOrNull(i.LastSeen), OpenedAt: timeOrNull(i.OpenedAt),
 		Template: i.Template, Samples: make([]sampleDocument, len(i.Samples)), Proposals: []proposalDocument{},
+	}
+	if r := i.Reason; r != nil {
+		d.Reason = &reasonDocument{
+			Text: r.Text, Statistic: r.Statistic, Observed: r.Observed, Expected: r.Expected, Threshold: r.Threshold,
+			From: timeOrNull(r.From), Window: r.Window,
+		}
 	}
 	for n := range i.Samples {
 		r := &i.Samples[n].Record

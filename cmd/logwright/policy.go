@@ -285,7 +285,7 @@ answer is.`,
 	f.StringVar(&o.category, "category", "unknown", "the diagnosis' category")
 	f.StringVar(&o.fixKind, "fix-kind", "none", "the diagnosis' kind of fix")
 	f.StringVar(&o.source, "source", incident.SourceOffline, "who diagnosed")
-	f.StringVar(&o.trigger, "trigger", string(incident.TriggerNew), "new, spike, returned, silence")
+	f.StringVar(&o.trigger, "trigger", string(incident.TriggerNew), "new, spike, returned, silence, mix, requests")
 	f.StringVar(&o.risk, "risk", "low", "low, medium, high")
 	f.StringVar(&o.at, "at", "", "when (RFC 3339), now where left out")
 	f.Float64Var(&o.confidence, "confidence", 0.8, "of the diagnosis, 0 to 1")

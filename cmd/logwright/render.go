@@ -135,6 +135,12 @@ func (p *page) incident(number string, i *incident.Incident) {
 	if i.Flagged {
 		p.labelled("FLAGGED", "The log text looks like an attempt to instruct a model ("+incident.PrintableLine(i.FlagReason)+"). Read it with care.")
 	}
+	if r := i.Reason; r != nil {
+		p.labelled("Trigger", string(i.Trigger)+": "+incident.PrintableLine(r.Text))
+		if r.Statistic != "" {
+			p.labelled("", "by "+r.Statistic)
+		}
+	}
 	d := i.Diagnosis
 	if d != nil {
 		p.labelled("Cause", incident.PrintableLine(d.RootCause))
