@@ -200,9 +200,11 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
 		rec.Message += ": " + h.errText
 	}
-	if rec.Severity == incident.SeverityInfo && h.leveled && !h.whole && h.status == 0 {
+	if rec.Severity <= incident.SeverityInfo && !h.whole && h.status == 0 {
 		rec.HTTPStatus = accessStatus(rec.Message)
-		rec.Severity = max(rec.Severity, statusSeverity(rec.HTTPStatus))
+		if rec.HTTPStatus > 0 {
+			rec.Severity = max(rec.Severity, statusSeverity(rec.HTTPStatus))
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type reader struct {
 	loc  *time.Location
 	prof *profile // what was learned of the source, nil where nothing was
 	fit  fitness  // how the last line agreed with prof
+	work int      // what reading structured lines took, in bytes looked at
 }
 
 // read reads the application's part of a line into h, whose host, pid, time and severity may already be set by the
@@ -41,18 +42,28 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	case c == '[':
-		if readKernel(s, h) {
+		if readKernel(s, h) || r.readBracketAccess(s, h) || strings.HasPrefix(s, "[GIN") && r.readGin(s, h) || r.readLambda(s, h) {
+			return
+		}
+	case c == '<':
+		if r.readPriority(s, h) {
 			return
 		}
 	case isDigit(c):
 		if sep := at(s, 4); (sep == '-' || sep == '/') && isDigit(at(s, 5)) && at(s, 7) == sep {
+			if at(s, 23) == 'Z' && r.readLambda(s, h) || at(s, 23) == ':' && r.readPostgresRDS(s, h) || at(s, 28) == ' ' && at(s, 30) == ' ' && r.readMongo(s, h) || (at(s, 27) == ',' || at(s, 28) == ',') && r.readPostgresCSV(s, h) {
+				return
+			}
 			break // a date, the most common beginning of all
 		}
-		if r.readAccess(s, h) || r.readRedis(s, h) {
+		if r.readAccess(s, h) || r.readRedis(s, h) || r.readHAProxy(s, h) || readShortAccess(s, h) {
 			return
 		}
 	case isLetter(c):
 		if (c == 'I' || c == 'W' || c == 'E' || c == 'F') && r.readKlog(s, h) {
+			return
+		}
+		if at(s, 6) == ':' && readDmesg(s, h) {
 			return
 		}
 		if k := keyEnd(s); k > 0 && r.readLogfmt(s, h) {
@@ -63,11 +74,11 @@ func (r *reader) read(s string, h *head) {
 				return
 			}
 		}
-		if isLower(c) && r.readAccess(s, h) {
+		if isLower(c) && (readDotnet(s, h) || r.readAccess(s, h)) || isUpper(c) && readShortAccess(s, h) {
 			return
 		}
 	case c == ':' || c == '-':
-		if r.readAccess(s, h) {
+		if r.readAccess(s, h) || readShortAccess(s, h) {
 			return
 		}
 	}
@@ -84,7 +95,7 @@ func (r *reader) readOnly(s string, h *head) {
 	case FormatKlog:
 		r.readKlog(s, h)
 	case FormatAccess:
-		r.readAccess(s, h)
+		_ = r.readAccess(s, h) || r.readBracketAccess(s, h) || readShortAccess(s, h) || r.readHAProxy(s, h)
 	case FormatKernel:
 		readKernel(s, h)
 	case FormatRedis:
@@ -135,7 +146,35 @@ func (r *reader) readKlog(s string, h *head) bool {
 	h.time = st.resolve(r.ref, r.loc)
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = strings.TrimLeft(s[k+1:], " ")
+	if strings.HasPrefix(h.msg, `"`) {
+		r.klogFields(h)
+	}
 	return true
+}
+
+// klogFields takes the message and the error of a structured line: "Sync failed" err="stock is locked" pod="shop/api".
+func (r *reader) klogFields(h *head) {
+	p := jsonScan{s: h.msg}
+	msg, ok := p.str()
+	r.work += p.work
+	if !ok || p.i < len(p.s) && (p.s[p.i] != ' ' || keyEnd(p.s[p.i+1:]) == 0) {
+		return
+	}
+	rest := p.s[p.i:]
+	h.msg = msg.text()
+	if k := strings.Index(rest, " err="); k >= 0 {
+		v := rest[k+5:]
+		if strings.HasPrefix(v, `"`) {
+			p = jsonScan{s: v}
+			if e, ok := p.str(); ok {
+				f := fields{h: h, r: r}
+				f.errorText(e.text())
+			}
+			r.work += p.work
+		} else if v, _, _ = strings.Cut(v, " "); v != "<nil>" && v != "nil" {
+			h.errText = v
+		}
+	}
 }
 
 // readRedis reads "1:M 02 Jan 2024 15:04:05.000 # message".
@@ -166,102 +205,8 @@ func (r *reader) readRedis(s string, h *head) bool {
 	h.pid, h.format, h.time = s[:n], FormatRedis, st.resolve(r.ref, r.loc)
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = s[i+2:]
-	return true
-}
-
-// readKernel reads "[12345.678901] message", the form of dmesg. Its time is one since boot, which says nothing here.
-func readKernel(s string, h *head) bool {
-	i := 1
-	for at(s, i) == ' ' {
-		i++
-	}
-	n := run(s, i, 12)
-	if n == 0 || at(s, i+n) != '.' {
-		return false
-	}
-	m := run(s, i+n+1, 7)
-	k := i + n + 1 + m
-	if m != 6 || at(s, k) != ']' {
-		return false
-	}
-	h.format, h.headed = FormatKernel, true
-	h.msg = strings.TrimPrefix(s[k+1:], " ")
-	if len(h.msg) > 2 && h.msg[0] == '[' && h.msg[1] == ' ' { // the CPU or task: "[   T12] "
-		if e := strings.IndexByte(h.msg[:min(len(h.msg), 12)], ']'); e > 0 {
-			h.msg = strings.TrimPrefix(h.msg[e+1:], " ")
-		}
+	if s[i] == '#' { // the highest level there is
+		h.sev = max(h.sev, wordSeverity(h.msg))
 	}
 	return true
-}
-
-// readAccess reads the common and combined access log formats. The message is the request and the status, as they stand
-// in the line; the severity is an error for 5xx, since that is what the service itself answers for.
-func (r *reader) readAccess(s string, h *head) bool {
-	i := strings.IndexByte(s[:min(len(s), 200)], '[')
-	if i < 6 || s[i-1] != ' ' {
-		return false
-	}
-	if strings.Count(s[:i], " ") < 3 {
-		return false
-	}
-	var st stamp
-	n := scanStamp(s[i+1:], &st)
-	if n == 0 || at(s, i+1+n) != ']' {
-		return false
-	}
-	q := i + 1 + n + 2
-	if at(s, q) != '"' {
-		return false
-	}
-	e := q + 1
-	for {
-		k := strings.IndexByte(s[e:], '"')
-		if k < 0 {
-			return false
-		}
-		e += k
-		if s[e-1] != '\\' {
-			break
-		}
-		e++
-	}
-	status, ok := digits(s, e+2, 3)
-	if !ok || at(s, e+1) != ' ' || isDigit(at(s, e+5)) {
-		return false
-	}
-	h.format, h.time = FormatAccess, st.resolve(r.ref, r.loc)
-	h.timed, h.leveled, h.headed, h.whole = true, true, true, true
-	h.sev, h.status = statusSeverity(status), status
-	h.msg = s[q : e+5]
-	return true
-}
-
-func statusSeverity(status int) incident.Severity {
-	if status >= 500 && status < 600 {
-		return incident.SeverityError
-	}
-	return incident.SeverityInfo
-}
-
-// accessStatus gives the status of uvicorn's access lines, `127.0.0.1:5000 - "GET / HTTP/1.1" 500 Internal Server
-// Error`, which are logged as INFO whatever happened; 0 for any other message.
-func accessStatus(msg string) int {
-	i := strings.Index(msg[:min(len(msg), 64)], ` - "`)
-	if i < 0 || !isDigit(msg[0]) && msg[0] != '[' {
-		return 0
-	}
-	k := strings.Index(msg[i:], ` HTTP/`)
-	if k < 0 {
-		return 0
-	}
-	k += i
-	e := strings.IndexByte(msg[k:], '"')
-	if e < 0 {
-		return 0
-	}
-	v, ok := digits(msg, k+e+2, 3)
-	if !ok {
-		return 0
-	}
-	return v
 }

@@ -62,7 +62,7 @@ Traceback (most recent call last):
     g()
 KeyError: 'id'
 [02/Jan/2024 15:04:05] "POST /checkout HTTP/1.1" 500 145
-`, []string{"1-5 error Internal Server Error: /checkout", `6-6 info "POST /checkout HTTP/1.1" 500 145`}},
+`, []string{"1-5 error Internal Server Error: /checkout", `6-6 error "POST /checkout HTTP/1.1" 500`}},
 		{"traceback after an info is its own", Config{}, `
 2024-01-02 15:04:05 INFO started
 Traceback (most recent call last):
@@ -111,7 +111,7 @@ fail: Shop.Cart[13]
          at Shop.Cart.Pay() in /src/Cart.cs:line 3
 info: Shop.Cart[0]
       ready
-`, []string{"1-4 error Shop.Cart[13]", "5-6 info Shop.Cart[0]"}},
+`, []string{"1-4 error cannot pay", "5-6 info ready"}},
 		{"go http server", Config{}, `
 2024/01/02 15:04:05 http: panic serving 10.0.0.1:5: boom
 goroutine 33 [running]:
@@ -290,7 +290,7 @@ func TestBounds(t *testing.T) {
 	})
 	t.Run("deep JSON", func(t *testing.T) {
 		r := one(t, `{"a":`+strings.Repeat(`[`, 100000)+strings.Repeat(`]`, 100000)+`,"error":`+strings.Repeat(`{"cause":`, 5000)+`1`+strings.Repeat(`}`, 5000)+`}`)
-		if r.Format != FormatText {
+		if r.Format != FormatJSON { // what is too deep is stepped over, so that it hides nothing
 			t.Errorf("format %s", r.Format)
 		}
 	})

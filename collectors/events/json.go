@@ -10,12 +10,10 @@ import (
 // value of every line. It is a little more lenient than the grammar (it does not check the inside of numbers and
 // escapes), which costs nothing here: what is not JSON enough to find the fields in is read as text.
 type jsonScan struct {
-	s string
-	i int
+	s    string
+	i    int
+	work int // bytes looked at, some of them twice: a test holds it linear
 }
-
-// maxJSONDepth bounds how deep values may nest; a deeper line is read as text.
-const maxJSONDepth = 64
 
 // jsonString is a string as it stands between its quotes.
 type jsonString struct {
@@ -70,6 +68,7 @@ func (p *jsonScan) str() (jsonString, bool) {
 	if k < 0 {
 		return jsonString{}, false
 	}
+	p.work += k
 	raw := p.s[start : start+k]
 	if strings.IndexByte(raw, '\\') < 0 {
 		p.i = start + k + 1
@@ -81,6 +80,7 @@ func (p *jsonScan) str() (jsonString, bool) {
 			i++
 		case '"':
 			p.i = i + 1
+			p.work += i - start
 			return jsonString{raw: p.s[start:i], esc: true}, true
 		}
 	}
@@ -141,9 +141,7 @@ func (p *jsonScan) skip() bool {
 			}
 			continue
 		case '{', '[':
-			if depth++; depth > maxJSONDepth {
-				return false
-			}
+			depth++
 		case '}', ']':
 			if depth--; depth == 0 {
 				p.i++

@@ -31,7 +31,7 @@ func levelWord(w string) (incident.Severity, bool) {
 		return incident.SeverityWarning, true
 	case "error", "err", "erro", "eror", "severe", "fail":
 		return incident.SeverityError, true
-	case "fatal", "ftl", "fata", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic", "pani":
+	case "fatal", "ftl", "fata", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic", "pani", "pnc":
 		return incident.SeverityFatal, true
 	}
 	return 0, false

@@ -48,6 +48,10 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 				p.i = len(s)
 			}
 			i = p.i
+			r.work += p.work
+		} else if e := singleQuoted(s, i); e > 0 { // lograge
+			v.raw = s[i+1 : e]
+			i = e + 1
 		} else {
 			e := i
 			for e < len(s) && s[e] != ' ' && s[e] != '\t' {
@@ -76,7 +80,7 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 		}
 		pairs++
 	}
-	if pairs == 0 || !(f.sawLv || f.haveMsg && f.known > 1 || f.sawTime && f.known > 1) {
+	if pairs == 0 || !(f.method && f.path && f.status != 0 || f.level != 0 || f.haveMsg && f.known > 1 || f.sawTime && f.known > 1) {
 		*h = save
 		return false
 	}
@@ -93,6 +97,22 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 	}
 	h.format, h.headed = FormatLogfmt, true
 	return true
+}
+
+// maxSingleQuoted is how far the end of a value in single quotes is looked for, since an apostrophe may stand anywhere.
+const maxSingleQuoted = 1024
+
+// singleQuoted gives the index of the quote that ends the value in single quotes at i, 0 where there is none.
+func singleQuoted(s string, i int) int {
+	if at(s, i) != '\'' {
+		return 0
+	}
+	for e := i + 1; e < len(s) && e < i+maxSingleQuoted; e++ {
+		if s[e] == '\'' && (e+1 == len(s) || s[e+1] == ' ') {
+			return e
+		}
+	}
+	return 0
 }
 
 func isNumber(s string) bool {
