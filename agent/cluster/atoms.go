@@ -17,86 +17,182 @@ func closing(c byte) byte {
 	return 0
 }
 
-// valueKind says whether a variable part is numeric-like.
+// valueKind says whether a variable part is numeric-like: a number with what stands around it, a hexadecimal one, or
+// something with so many digits in a row that nobody would call it a name.
 func valueKind(s string, fl class) uint8 {
-	switch {
-	case fl&clSlash != 0:
+	if fl&clDigit == 0 {
+		if constant(s) || hexNumber(s) || len(s) > wordLimit {
+			return kindStrong
+		}
 		return kindWeak
-	case fl&(clLetter|clHigh) == 0 && fl&clDigit != 0, // a number
-		fl&clDigit != 0 && fl&clNonHex == 0, // a hexadecimal one
-		len(s) > 24,                         // an identifier nobody would call a word
-		hexNumber(s), constant(s):
+	}
+	if classes[s[0]]&clDigit != 0 || len(s) > 1 && s[0] == '-' && classes[s[1]]&clDigit != 0 || // "17", "1.5e3", "30s", "2nd"
+		fl&(clNonHex|clSlash) == 0 || digitRun(s, 4) {
 		return kindStrong
 	}
 	return kindWeak
 }
 
-// valueEnd gives the end of the value that begins at start. It is none where a bracket opens: then it is the name of a
-// structure, "token=Token{1f2e}".
-func valueEnd(s string, start, to int) (int, bool) {
-	for i := start; i < to; i++ {
-		switch s[i] {
-		case ',', ';', ')', ']', '}', '>', '"', '\'':
-			return i, true
+// decimal says whether s is a plain number: digits with at most one dot.
+func decimal(s string) bool {
+	dots := 0
+	for i := range len(s) {
+		if s[i] == '.' {
+			dots++
+		} else if classes[s[i]]&clDigit == 0 && s[i] != '-' {
+			return false
+		}
+	}
+	return dots < 2
+}
+
+// digitRun says whether s has n digits in a row.
+func digitRun(s string, n int) bool {
+	run := 0
+	for i := range len(s) {
+		if classes[s[i]]&clDigit == 0 {
+			run = 0
+		} else if run++; run == n {
+			return true
+		}
+	}
+	return false
+}
+
+// ordinal gives the length of the name in "node-17", "core.2275", its separator included; 0 where s is no such thing.
+func ordinal(s string, fl class) int {
+	if fl&clEdge == 0 || fl&(clLetter|clSlash|clHigh) != clLetter && fl&(clSlash|clHigh) != 0 || fl&clLetter == 0 {
+		return 0
+	}
+	k := 0
+	for k < len(s) && classes[s[k]]&clLetter != 0 {
+		k++
+	}
+	if k < 2 || k+1 >= len(s) || s[k] != '-' && s[k] != '.' {
+		return 0
+	}
+	k++
+	for i := k; i < len(s); i++ {
+		if classes[s[i]]&clDigit == 0 && s[i] != '.' {
+			return 0
+		}
+	}
+	return k
+}
+
+// valueEnd gives the end of a value that goes on at i. It is none where a bracket opens: then it is
+// the name of a structure, "token=Token{1f2e}".
+func valueEnd(s string, i int) (int, bool) {
+	for ; i < len(s); i++ {
+		if classes[s[i]]&clValue == 0 {
+			continue
+		}
+		switch c := s[i]; c {
 		case '(', '[', '{':
 			// "ws=Source{10113}" is a value as a whole.
 			k := i + 1
-			for k < to && k < i+64 && classes[s[k]]&clStop == 0 {
+			for k < len(s) && k < i+64 && classes[s[k]]&clStop == 0 {
 				k++
 			}
-			if k == to || s[k] != closing(s[i]) {
+			if k == len(s) || s[k] != closing(c) {
 				return 0, false
 			}
 			i = k
 		case '<':
 			return 0, false
 		default:
-			if classes[s[i]]&clSpace != 0 {
-				return i, true
-			}
+			return i, true
 		}
 	}
-	return to, true
+	return len(s), true
 }
 
-// colon reads on over the ":" at s[end]: URLs, host:port, drive letters, MAC and IPv6 addresses. 0 means none of them.
-func colon(s string, start, end, to int, fl class) (int, uint8) {
-	if end+1 >= to {
+// colon reads on over the ":" at s[end]: URLs, host:port, drive letters, clocks, MAC and IPv6 addresses. 0 means none of
+// them.
+func colon(s string, start, end int, fl class) (int, uint8) {
+	if end+1 >= len(s) {
 		return 0, 0
 	}
 	next := classes[s[end+1]]
 	n := end - start
 	switch {
-	case s[end+1] == '/' && end+2 < to && s[end+2] == '/' && fl&clSlash == 0:
-		return linkEnd(s, end+3, to), kindWeak
+	case s[end+1] == '/' && end+2 < len(s) && s[end+2] == '/' && fl&clSlash == 0:
+		e := linkEnd(s, end+3)
+		if digitRun(s[start:e], 4) {
+			return e, kindStrong
+		}
+		return e, kindWeak
 	case s[end+1] == '\\' && n == 1 && fl&clLetter != 0:
 		e := end + 1
-		for e < to && classes[s[e]]&clStop == 0 {
+		for e < len(s) && classes[s[e]]&clStop == 0 {
 			e++
 		}
 		for e > end+2 && classes[s[e-1]]&clEdge != 0 {
 			e--
 		}
 		return e, kindWeak
-	case n <= 4 && fl&^(clDigit|clLetter) == 0 && (next&(clDigit|clLetter) != 0 && next&clNonHex == 0 || s[end+1] == ':'):
-		if e := address(s, start, to); e > 0 {
+	case n <= 4 && fl&^(clDigit|clLetter|clFirst) == 0 && (next&(clDigit|clLetter) != 0 && next&clNonHex == 0 || s[end+1] == ':'):
+		if e := address(s, start); e > 0 {
 			return e, kindStrong
 		}
+		if fl&clLetter == 0 && n <= 2 {
+			if e := clock(s, end); e > 0 {
+				return e, kindStrong
+			}
+		}
 	}
-	if fl&clDot != 0 && fl&clLetter != 0 && fl&clSlash == 0 && next&clDigit != 0 {
+	if next&clDigit != 0 && !camel(s[start:end]) && (fl&clDot != 0 && fl&(clLetter|clSlash) != clSlash|clLetter || fl&clDigit != 0 && fl&(clDot|clEdge) != 0) {
 		e := end + 1
-		for e < to && classes[s[e]]&clDigit != 0 {
+		for e < len(s) && classes[s[e]]&clDigit != 0 {
 			e++
 		}
-		if e == to || classes[s[e]]&(clLetter|clDigit) == 0 {
+		if e-end <= 6 && (e == len(s) || classes[s[e]]&(clLetter|clDigit) == 0 && (s[e] != ':' || e+1 == len(s) || classes[s[e+1]]&clDigit == 0)) {
+			if fl&(clLetter|clHigh) == 0 || digitRun(s[start:end], 4) {
+				return e, kindStrong
+			}
 			return e, kindWeak
 		}
 	}
 	return 0, 0
 }
 
-func linkEnd(s string, i, to int) int {
-	for i < to {
+// camel says whether s is written in camel case, as no host is.
+func camel(s string) bool {
+	for i := 1; i < len(s); i++ {
+		if s[i] >= 'A' && s[i] <= 'Z' && s[i-1] >= 'a' && s[i-1] <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
+// clock gives the end of a time of day whose first ":" is at s[i]: "12:30", "12:30:01", "12:30:01.250"; 0 for anything else.
+func clock(s string, i int) int {
+	parts := 1
+	for parts < 3 && i+2 < len(s) && s[i] == ':' && classes[s[i+1]]&clDigit != 0 && classes[s[i+2]]&clDigit != 0 {
+		i += 3
+		parts++
+	}
+	if parts < 2 {
+		return 0
+	}
+	if i+1 < len(s) && (s[i] == '.' || s[i] == ',') && parts == 3 && classes[s[i+1]]&clDigit != 0 {
+		e := i + 1
+		for e < len(s) && classes[s[e]]&clDigit != 0 {
+			e++
+		}
+		if s[i] == '.' || e-i == 4 { // ",250" are milliseconds
+			i = e
+		}
+	}
+	if i < len(s) && (classes[s[i]]&clStop == 0 && s[i] != '.' && s[i] != '-' || s[i] == ':' && i+1 < len(s) && classes[s[i+1]]&clStop == 0) {
+		return 0
+	}
+	return i
+}
+
+func linkEnd(s string, i int) int {
+	for i < len(s) {
 		switch s[i] {
 		case '"', '\'', '<', '>', '(', ')', '[', ']', '{', '}', ',', ';', '|':
 			return i
@@ -113,14 +209,16 @@ func linkEnd(s string, i, to int) int {
 }
 
 // address reads a MAC or IPv6 address; 0 where there is none.
-func address(s string, start, to int) int {
+func address(s string, start int) int {
 	i, colons, group := start, 0, 0
 	double, digit := false, false
-	for i < to {
+	for i < len(s) {
 		f := classes[s[i]]
 		if s[i] == ':' {
-			colons++
-			double = double || i+1 < to && s[i+1] == ':'
+			if colons++; colons > 19 {
+				return 0
+			}
+			double = double || i+1 < len(s) && s[i+1] == ':'
 			group = 0
 		} else if f&(clDigit|clLetter) != 0 && f&clNonHex == 0 {
 			digit = digit || f&clDigit != 0
@@ -142,17 +240,18 @@ func address(s string, start, to int) int {
 			colons--
 		}
 	}
-	if i < to && classes[s[i]]&(clLetter|clHigh) != 0 || !(double && digit || colons == 5 || colons == 7) {
+	// Five colons are an Ethernet address, seven IPv6, eleven and nineteen an EUI-96 or InfiniBand's.
+	if i < len(s) && classes[s[i]]&(clLetter|clHigh) != 0 || !(double && digit || colons == 5 || colons == 7 || colons == 11 || colons == 19) {
 		return 0
 	}
 	return i
 }
 
 // mail gives the end of the address whose "@" is at s[at], 0 where what follows is no host name with a dot.
-func mail(s string, at, to int) int {
+func mail(s string, at int) int {
 	fl := class(0)
 	i := at + 1
-	for i < to {
+	for i < len(s) {
 		f := classes[s[i]]
 		if f&(clStop|clSlash) != 0 {
 			break
@@ -191,17 +290,39 @@ func constant(s string) bool {
 	return false
 }
 
+// longestUnit is the longest word that unit and zone know.
+const longestUnit = 12
+
 // unit knows the words that are part of the number before them.
 func unit(s string) bool {
 	switch s {
-	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "ms", "us", "ns", "s", "µs", "sec", "secs", "min", "mins", "msec":
+	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "byte", "bytes", "Byte", "Bytes",
+		"ms", "us", "ns", "s", "µs", "sec", "secs", "min", "mins", "msec", "msecs", "usec", "hr", "hrs",
+		"second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "millis", "milliseconds", "microseconds", "nanoseconds":
 		return true
 	}
 	return false
 }
 
+// zone says whether s is the name of a time zone behind the time of day clock: "PDT", "CEST", "UTC". It changes twice a
+// year.
+func zone(clock, s string) bool {
+	if len(s) < 3 || len(s) > 4 || len(clock) < 5 || strings.IndexByte(clock, ':') < 0 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 'A' || s[i] > 'Z' {
+			return false
+		}
+	}
+	return s[len(s)-1] == 'T' || s == "UTC"
+}
+
 // dateName knows names of weekdays and months in the short English form that logs use.
 func dateName(s string) bool {
+	if s[0] > 'Z' {
+		return false
+	}
 	switch s {
 	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
 		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec":

@@ -112,19 +112,21 @@ type Clusterer struct {
 	gens   map[uint64]int32   // signature with its variable places left open → merged entry
 	shapes map[uint64][]shape // skeleton → which places are open in its merged entries
 	phrase map[uint64]int32   // the words of a signature in order → first entry that has them
+	latest map[uint64]int32   // skeleton → latest entry that has it
 
 	aliasAge       []Ref    // the keys of alias, oldest first
 	pendingAliases []Ref    // aliases not taken yet
 	dirty          []Ref    // clusters with changes not taken yet, in the order they changed
 	lost           []Memory // evicted clusters with changes not taken yet
 
-	seq    uint64 // of the latest entry
-	hand   int    // of the CLOCK
-	epoch  uint32 // rounds of the hand
-	bytes  int64  // estimate
-	stats  Stats
-	parsed []value // scratch
-	stack  []byte  // scratch
+	seq     uint64 // of the latest entry
+	hand    int    // of the CLOCK
+	epoch   uint32 // rounds of the hand
+	bytes   int64  // estimate
+	stats   Stats
+	parsed  []value   // scratch
+	phrases [2]phrase // scratch
+	stack   []byte    // scratch
 }
 
 // entry is one signature.
@@ -142,6 +144,8 @@ type entry struct {
 	before int32 // in the node's list
 	after  int32
 	same   int32 // next entry with the same words
+	older  int32 // with the same skeleton
+	newer  int32
 	last   uint32
 	prefix uint16
 	weak   bool // came through a merged entry: only a cache, kept nowhere else
@@ -158,7 +162,8 @@ type node struct {
 	tmpl    string // see template.go
 	lits    []literal
 	nspans  int
-	varies  bool // the number of collapsed variable parts varied
+	lens    []uint8 // of the template's atoms, in parts; nil until it is needed
+	varies  uint64  // places in which the number of parts varied
 	first   int32
 	size    int
 	seq     uint64
@@ -204,6 +209,7 @@ func New(cfg Config) (*Clusterer, error) {
 		gens:       map[uint64]int32{},
 		shapes:     map[uint64][]shape{},
 		phrase:     map[uint64]int32{},
+		latest:     map[uint64]int32{},
 	}, nil
 }
 
@@ -242,7 +248,7 @@ func (c *Clusterer) Add(r *incident.Record) Hit {
 		n := &c.nodes[e.node]
 		n.last = c.epoch
 		n.hits++
-		if (len(n.lits) != 0 || len(c.sc.spans) != n.nspans && !n.varies) && n.shape == e.shape {
+		if (len(n.lits) != 0 || len(c.sc.spans) != n.nspans) && n.shape == e.shape {
 			c.vary(e, n, msg)
 		}
 	} else {

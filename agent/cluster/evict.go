@@ -186,6 +186,8 @@ func (c *Clusterer) evict(i int32) {
 	}
 	if !e.weak {
 		c.unphrase(i)
+		c.forget(i)
+		c.dropEndpoint(i)
 		c.dropGeneral(i)
 	}
 	delete(c.exact, e.sig)

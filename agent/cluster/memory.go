@@ -15,7 +15,7 @@ import (
 // varints, texts have their length in front. It holds signatures, not messages, so a version of Logwright that masks
 // differently makes new clusters for what it reads differently: stateVersion changes then, and what was written by
 // another version is refused for that cluster, which goes on under its id only if the signature's hash is the same.
-const stateVersion = 1
+const stateVersion = 2
 
 // TakeChanges gives the clusters that are new or changed (template, alias, state) since the last call: evicted ones
 // first, then live ones and aliases in the order they changed. Write them in the transaction that writes the counts:
@@ -69,11 +69,7 @@ func (c *Clusterer) encode(n *node) []byte {
 	num(n.seq)
 	num(n.hits)
 	num(n.shape)
-	varies := uint64(0)
-	if n.varies {
-		varies = 1
-	}
-	num(varies)
+	num(n.varies)
 	text(n.note)
 	text(n.tmpl)
 	num(uint64(len(own)))
@@ -145,7 +141,7 @@ func decode(m Memory) (node, []entry, error) {
 	}
 	r := reader{b: body[1:]}
 	n.seq, n.hits, n.shape = r.num(anyNumber>>1), r.num(anyNumber>>1), r.num(anyNumber)
-	n.varies = r.num(1) == 1
+	n.varies = r.num(anyNumber)
 	n.note = r.text(noteLimit)
 	if !n.setTemplate(r.text(1 << 16)) {
 		return n, nil, errState
@@ -249,6 +245,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 		i := c.store(e)
 		c.enter(i, node)
 		c.phrased(i)
+		c.endpoints(i)
 		if e.mask != 0 {
 			c.addGeneral(i)
 		}

@@ -13,12 +13,16 @@ const placeLimit = 48
 // How many different values a place must have had to be variable.
 const (
 	valuesVariable   = 2 // one of them is numeric-like or known to vary
+	valuesOfUser     = 2 // the place is behind "for user", "by user"
 	valuesIdentifier = 3 // all look like identifiers: a_b, a.b, a-b, aB
+	valuesNamed      = 3 // the place is in quotes, or behind "on host", "for unit"
 	valuesStack      = 2 // the stack is the same
 	valuesManyWords  = 5 // the place is one of many words
 	valuesFewWords   = 6
+	valuesOneWord    = 8 // only one word says something, but there is more around it, and the place is not the first
 	manyWords        = 5
 	fixedWords       = 2 // words that must stay
+	fixedAtoms       = 3 // or one word among so many atoms
 )
 
 // shape is a set of open places that merged entries of one skeleton have, and how many have it.
@@ -91,12 +95,15 @@ func (c *Clusterer) measure(e *entry) []value {
 		h := openHash
 		if pl.kind == kindWord || pl.kind == kindPin {
 			h = hashBytes(3, e.sig[from:to])
-			words = mix(words ^ h)
 		}
 		c.parsed = append(c.parsed, value{h, pl.kind})
 		sum += at(p, h)
 	}
 	shape = hashBytes(shape+uint64(len(e.places)), e.sig[last:])
+	c.phrases[0].read(e)
+	for _, p := range c.phrases[0].words {
+		words = mix(words ^ c.parsed[p].hash)
+	}
 	e.shape, e.words = shape, words
 	e.sum = shape + sum
 	return c.parsed
@@ -114,7 +121,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 		seq:  c.seq + 1,
 	}
 	for _, sp := range c.sc.spans {
-		if sp.kind == kindStrong && sp.pos < placeLimit {
+		if sp.kind() == kindStrong && sp.pos < placeLimit {
 			e.solid |= 1 << sp.pos
 		}
 	}
@@ -138,7 +145,11 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 
 	made := false
 	var n int32
-	if o := c.phrased(i); o != none {
+	o := c.phrased(i)
+	if p := c.endpoints(i); o == none {
+		o = p
+	}
+	if o != none {
 		n = c.entries[o].node
 	} else {
 		ref := makeRef(c.sc.sig)
@@ -206,40 +217,6 @@ func (c *Clusterer) fits(a, b *entry, mask uint64) bool {
 	return a.sig[la:] == b.sig[lb:]
 }
 
-// phrased gives an entry that has the same words in the same order as entry i, where the variable parts of one are a
-// subset of those of the other: "took 5", "took 5 (3)". It enters i with its words.
-func (c *Clusterer) phrased(i int32) int32 {
-	e := &c.entries[i]
-	if e.fixed() < fixedWords {
-		return none
-	}
-	first, ok := c.phrase[e.words]
-	if !ok {
-		c.phrase[e.words] = i
-		return none
-	}
-	found := none
-	gaps := e.gaps()
-	k := 0
-	for j := first; j != none && k < 32; j, k = c.entries[j].same, k+1 {
-		o := &c.entries[j]
-		if !sameWords(e, o) {
-			continue
-		}
-		g := o.gaps()
-		if g&gaps == g || g&gaps == gaps {
-			if found == none || o.seq < c.entries[found].seq {
-				found = j
-			}
-		}
-	}
-	if k < 32 {
-		e.same = c.entries[first].same
-		c.entries[first].same = i
-	}
-	return found
-}
-
 // fixed counts the words and pins of e that say something.
 func (e *entry) fixed() int {
 	n := 0
@@ -267,51 +244,13 @@ func (e *entry) says(p int) bool {
 	return false
 }
 
-// gaps gives between which words of e a variable part stands: bit k is the gap after the kth word.
-func (e *entry) gaps() uint64 {
-	var g uint64
-	k := 0
-	for _, p := range e.places {
-		if p.kind == kindWord || p.kind == kindPin {
-			k++
-		} else {
-			g |= 1 << min(k, 63)
-		}
-	}
-	return g
-}
-
-func sameWords(a, b *entry) bool {
-	if a.sig[:a.prefix] != b.sig[:b.prefix] {
-		return false
-	}
-	j := 0
-	for p := range a.places {
-		if k := a.places[p].kind; k != kindWord && k != kindPin {
-			continue
-		}
-		for j < len(b.places) && b.places[j].kind != kindWord && b.places[j].kind != kindPin {
-			j++
-		}
-		if j == len(b.places) || a.text(p) != b.text(j) {
-			return false
-		}
-		j++
-	}
-	for ; j < len(b.places); j++ {
-		if k := b.places[j].kind; k == kindWord || k == kindPin {
-			return false
-		}
-	}
-	return true
-}
-
 // index enters i in the slots of its places and, with merge set, opens the places that have had enough values.
 func (c *Clusterer) index(i int32, vals []value, merge bool) {
-	fixed := c.entries[i].fixed()
+	e := &c.entries[i]
+	fixed := e.fixed()
+	c.remember(i)
 	var ripe uint64
-	for p := range c.entries[i].next {
-		e := &c.entries[i]
+	for p := range e.next {
 		kind := vals[p].kind
 		if kind == kindPin {
 			continue
@@ -320,7 +259,7 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 		if kind == kindWord && e.says(p) {
 			left--
 		}
-		if left < fixedWords {
+		if left < 1 || left < fixedWords && (p == 0 && !e.enclosed(p) || len(e.places) < fixedAtoms) && (kind != kindWord || !dotted(e.text(p))) {
 			continue
 		}
 		key := (e.sum - at(p, vals[p].hash) + openAt(p)) ^ uint64(p)
@@ -334,7 +273,7 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 		}
 		if c.crowded(first, p) {
 			if merge {
-				c.unite(c.entries[first].node, c.entries[i].node)
+				c.unite(c.entries[first].node, e.node)
 			}
 			continue
 		}
@@ -343,6 +282,12 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 		if merge && c.enough(first, p, left) {
 			ripe |= 1 << p
 		}
+	}
+	if !merge {
+		return
+	}
+	if ripe == 0 {
+		c.pairs(i, fixed)
 	}
 	for ; ripe != 0; ripe &= ripe - 1 {
 		c.merge(i, bits.TrailingZeros64(ripe))
@@ -363,46 +308,39 @@ func (c *Clusterer) crowded(first int32, p int) bool {
 
 // enough says whether the place p had so many values in the list that begins at first that it is variable.
 func (c *Clusterer) enough(first int32, p, left int) bool {
-	n, identifiers, variable := 0, true, false
+	n, identifiers, names, variable := 0, true, true, false
 	for j := first; j != none; j = c.entries[j].next[p] {
 		e := &c.entries[j]
 		n++
 		if e.places[p].kind == kindWord {
 			identifiers = identifiers && identifier(e.text(p))
+			names = names && dotted(e.text(p))
 		} else if (e.solid|e.mask)&(1<<p) != 0 {
 			variable = true
 		}
 	}
 	e := &c.entries[first]
 	need := valuesFewWords
-	if left >= manyWords {
+	switch {
+	case left >= manyWords:
+		need = valuesManyWords
+	case left < fixedWords:
+		need = valuesOneWord
+	}
+	need = min(need, e.announced(p))
+	if left < fixedWords && names {
 		need = valuesManyWords
 	}
-	if identifiers {
-		need = valuesIdentifier
+	if left >= fixedWords && identifiers {
+		need = min(need, valuesIdentifier)
 	}
-	if variable {
+	if variable && left >= fixedWords {
 		need = valuesVariable
 	}
 	if e.sig[e.prefix-2] != prefixEnd { // there is a stack
 		need = min(need, valuesStack)
 	}
 	return n >= need
-}
-
-// identifier says whether a word looks made up: joined by punctuation or written in camel case.
-func identifier(s string) bool {
-	for k := range len(s) {
-		switch c := s[k]; {
-		case c == '_' || c == '.' || c == '-' || c == '$' || c == '/' || c == '\\':
-			return true
-		case c >= '0' && c <= '9':
-			return true
-		case k > 0 && c >= 'A' && c <= 'Z' && s[k-1] >= 'a' && s[k-1] <= 'z':
-			return true
-		}
-	}
-	return false
 }
 
 // openList gives room for the slot lists of an entry with n atoms.

@@ -53,9 +53,9 @@ func (r *rules) scan(sc *scanner, msg string) {
 		}
 		switch {
 		case m.rank < 0:
-			sc.pinned(msg[m.from:m.to], m.from, m.to, -1)
+			sc.pinned(msg[m.from:m.to], m.from, m.to, 0)
 		case r.names[m.rank] != "":
-			sc.pinned(r.names[m.rank], m.from, m.to, m.rank)
+			sc.pinned(r.names[m.rank], m.from, m.to, named)
 		default:
 			sc.eq = false
 			sc.variable(msg, m.from, m.to, kindStrong)

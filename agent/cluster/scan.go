@@ -1,10 +1,14 @@
 package cluster
 
-import "strings"
+import (
+	"encoding/binary"
+	"math/bits"
+	"strings"
+)
 
 // The scanner reads a message once and writes its signature: the words and the punctuation as they stand, white space
 // squeezed, and one varMark for each variable part. It also notes where the atoms (words and variable parts) are, which
-// merging and templates need. It allocates nothing once its buffers have grown.
+// merging and templates need. It allocates nothing.
 //
 // What is variable is decided by the shape of an atom alone, so that a host that sees a message for the first time gives
 // it the same signature as every other host. Two kinds are told apart: what is numeric-like (strong) is "<*>" in a
@@ -15,10 +19,14 @@ import "strings"
 const (
 	scanLimit = 4096 // bytes of a message that are looked at
 	sigLimit  = 1024 // bytes of a signature
-	varLimit  = 160  // variable parts of a message that are told apart
+	varLimit  = 160  // atoms of a message that are told apart
 	atomLimit = 200  // atoms of a signature
 	wordLimit = 128  // bytes of a word
 )
+
+// sigRoom is how many bytes of a signature are written at most: the limit is looked at between atoms, and the longest of
+// them is a pin.
+const sigRoom = sigLimit + maxLiteral + wordLimit + 64
 
 // Marks within a signature. Bytes below 0x20 never come from a message: control characters count as white space.
 const (
@@ -26,53 +34,6 @@ const (
 	varMark   = 0x01 // a variable part
 	pinMark   = 0x02 // around a pin or a named mask
 )
-
-type class uint16
-
-// Classes of bytes.
-const (
-	clSpace class = 1 << iota // white space and control characters
-	clSep                     // punctuation that is never part of an atom
-	clDigit
-	clLetter
-	clNonHex // a letter that is no hexadecimal digit
-	clHigh   // part of a multi-byte character
-	clDot
-	clSlash
-	clEdge // punctuation inside an atom, a separator at its edge
-
-	clStop = clSpace | clSep
-)
-
-// classes is a constant table, computed by the compiler's initialiser and never written to.
-var classes = func() (t [256]class) {
-	for i := range t {
-		c := byte(i)
-		switch {
-		case c <= ' ' || c == 0x7f:
-			t[i] = clSpace
-		case c >= '0' && c <= '9':
-			t[i] = clDigit
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			t[i] = clLetter
-		case c|0x20 >= 'g' && c|0x20 <= 'z':
-			t[i] = clLetter | clNonHex
-		case c >= 0x80:
-			t[i] = clHigh | clNonHex
-		case c == '.':
-			t[i] = clDot | clEdge
-		case c == '/' || c == '\\':
-			t[i] = clSlash
-		case c == '-' || c == '$' || c == '%':
-			t[i] = clEdge
-		case c == '_':
-			t[i] = 0
-		default:
-			t[i] = clSep
-		}
-	}
-	return t
-}()
 
 // Kinds of atoms.
 const (
@@ -82,15 +43,23 @@ const (
 	kindPin    // a pin or a named mask: never merged away
 )
 
+// What a span is beside its kind.
+const (
+	kindMask  = 3
+	collapsed = 4  // it is in the same atom of the signature as the one before
+	glued     = 8  // so, and where both are variable they are one: the unit of a number, the number behind a name
+	named     = 16 // a pin that is an operator's named mask
+)
+
 // span is an atom as it stands in the message. Several spans may share one atom of the signature, because neighbouring
 // variable parts collapse there.
 type span struct {
-	from, to int32 // bytes of the message
-	pos      uint8 // index of its atom in the signature
-	kind     uint8
-	cont     bool // collapsed into the atom of the span before
-	mask     int8 // index of the operator's named mask, -1 for none
+	from, to uint16 // bytes of the message
+	pos      uint8  // index of its atom in the signature
+	what     uint8  // kind, and collapsed, glued or named
 }
+
+func (sp span) kind() uint8 { return sp.what & kindMask }
 
 // place is where an atom of the signature lies in it.
 type place struct {
@@ -99,32 +68,56 @@ type place struct {
 }
 
 type scanner struct {
-	sig    []byte
-	prefix int // where the message's signature begins in sig
-	atoms  []place
-	spans  []span // all atoms of the message
-	nvars  int    // how many of spans are variable
-	weak   int    // how many of those are weak
-	text   []byte // scratch of makeTemplate
+	sig    []byte  // set by end
+	atoms  []place // set by end
+	spans  []span  // all atoms of the message; set by end
+	prefix int     // where the message's signature begins in sig
+	text   []byte  // scratch of makeTemplate
 
-	lastVar  int // len(sig) just after the last variable part, 0 where a word came since
-	datePos  int // atom index where a run of names of weekdays and months begins, -1 for none
-	dateSpan int // its first span
+	buf     []byte // what sig, atoms and spans are slices of
+	w       int    // bytes written
+	na, ns  int    // atoms and spans written
+	atomBuf [atomLimit + 8]place
+	spanBuf [varLimit + 8]span
+
+	service  string // whose prefix is in buf already, without a stack
+	lastVar  int    // w just after the last variable part, 0 where a word came since
+	datePos  int    // atom index where a run of names of weekdays and months begins, -1 for none
+	dateSpan int    // its first span
 	eq       bool
 	eqSpace  bool // white space came after the "="
 	eqAt     int  // where in the message the value would begin
 	full     bool
 }
 
-// begin resets the scanner for a message of service; stack is the fingerprint of its stack or "".
+// begin resets the scanner for a message of service, which is a serviceKey; stack is the fingerprint of its stack or "".
 func (sc *scanner) begin(service, stack string) {
-	sc.sig = append(append(sc.sig[:0], service...), prefixEnd)
-	sc.sig = append(append(sc.sig, stack...), prefixEnd)
-	sc.prefix = len(sc.sig)
-	sc.atoms, sc.spans = sc.atoms[:0], sc.spans[:0]
-	sc.nvars, sc.weak, sc.lastVar = 0, 0, 0
-	sc.datePos, sc.dateSpan = -1, -1
+	if stack != "" || service != sc.service || sc.prefix == 0 {
+		if sc.buf == nil {
+			sc.buf = make([]byte, serviceLimit+64+sigRoom)
+		}
+		w := copy(sc.buf, service)
+		sc.buf[w] = prefixEnd
+		w += 1 + copy(sc.buf[w+1:], stack)
+		sc.buf[w] = prefixEnd
+		sc.prefix = w + 1
+		if sc.service = service; stack != "" {
+			sc.service = "\x00" // no serviceKey
+		}
+	}
+	sc.w, sc.na, sc.ns, sc.lastVar, sc.datePos = sc.prefix, 0, 0, 0, -1
 	sc.eq, sc.eqSpace, sc.full = false, false, false
+}
+
+// end closes the message: a value that did not come, and white space at the end.
+func (sc *scanner) end() {
+	if sc.eq && !sc.full {
+		sc.emptyValue()
+	}
+	for sc.w > sc.prefix && sc.buf[sc.w-1] == ' ' {
+		sc.w--
+	}
+	sc.sig, sc.atoms, sc.spans = sc.buf[:sc.w], sc.atomBuf[:sc.na], sc.spanBuf[:sc.ns]
 }
 
 // clip gives the part of a message that is looked at: whole atoms of its first scanLimit bytes.
@@ -140,56 +133,104 @@ func clip(s string) string {
 	return s[:scanLimit/2]
 }
 
+// put writes one byte of the signature.
+func (sc *scanner) put(c byte) {
+	sc.buf[sc.w] = c
+	sc.w++
+}
+
 // scan reads s[from:to].
 func (sc *scanner) scan(s string, from, to int) {
+	s = s[:to]
 	i := from
-	for i < to && !sc.full {
+	for i < len(s) && !sc.full {
 		c := s[i]
 		fl := classes[c]
 		if fl&clSpace != 0 {
 			i++
-			if n := len(sc.sig); n > sc.prefix && sc.sig[n-1] != ' ' {
-				sc.sig = append(sc.sig, ' ')
+			if w := sc.w; w > sc.prefix && sc.buf[w-1] != ' ' {
+				sc.buf[w] = ' '
+				sc.w = w + 1
 			}
 			sc.eqSpace = true
 			continue
 		}
 		if fl&clSep != 0 {
-			i = sc.separator(s, i, to)
+			i = sc.separator(s, i)
 			continue
 		}
 		start := i
-		i++
-		for i < to {
+		if fl&clLetter != 0 {
+			// A run of letters, copied on the way: if it is no word, what was copied is written over.
+			w := sc.w
+			b := sc.buf[w : w+wordLimit+16]
+			k := 0
+			for k <= wordLimit {
+				x := uint64(0)
+				if len(s)-i >= 8 {
+					x = load8(s[i:])
+				} else {
+					x = tail8(s, i)
+				}
+				binary.LittleEndian.PutUint64(b[k:], x)
+				if m := nonLetters(x); m != 0 {
+					n := bits.TrailingZeros64(m) >> 3
+					i += n
+					k += n
+					break
+				}
+				i += 8
+				k += 8
+			}
+			if i == len(s) || classes[s[i]]&clStop != 0 {
+				// It is as long as it was read, and nothing but letters.
+				if k <= wordLimit && !sc.eq && (i == len(s) || s[i] != ':' && s[i] != '@') && !(k >= 8 && hexLetters(s[start:i])) {
+					if fl&clFirst != 0 && k <= 5 && constant(s[start:i]) {
+						sc.variable(s, start, i, kindStrong)
+					} else {
+						sc.word(s, start, i)
+					}
+					continue
+				}
+				fl = flags(s[start:i])
+			} else {
+				fl = clLetter
+				if !hexLetters(s[start:i]) {
+					fl |= clNonHex
+				}
+			}
+		} else {
+			i++
+		}
+		var prev, twice class
+		for i < len(s) {
 			f := classes[s[i]]
 			if f&clStop != 0 {
 				break
 			}
 			fl |= f
+			twice |= f & prev
+			prev = f
 			i++
 		}
-		if fl&(clDot|clEdge) != 0 {
+		if (classes[c]|prev)&clEdge != 0 || twice&clDot != 0 {
 			var done bool
 			if start, i, done = sc.trim(s, start, i, fl); done {
 				continue
 			}
 			fl = flags(s[start:i])
 		}
-		i = sc.atom(s, start, i, to, fl)
-		if len(sc.sig)-sc.prefix > sigLimit || len(sc.atoms) >= atomLimit-2 || len(sc.spans) >= varLimit {
-			sc.full = true
-		}
+		i = sc.atom(s, start, i, fl)
 	}
 }
 
-// end closes the message: a value that did not come, and white space at the end.
-func (sc *scanner) end() {
-	if sc.eq && !sc.full {
-		sc.emptyValue()
+func hexLetters(s string) bool {
+	for i := range len(s) {
+		if classes[s[i]]&clNonHex != 0 {
+			return false
+		}
 	}
-	for n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' '; n-- {
-		sc.sig = sc.sig[:n-1]
-	}
+	return true
 }
 
 func flags(s string) (fl class) {
@@ -207,7 +248,11 @@ func (sc *scanner) trim(s string, start, end int, fl class) (int, int, bool) {
 			break // a negative number
 		}
 		sc.eq = sc.eq && s[start] != '-'
-		sc.sig = append(sc.sig, s[start])
+		if sc.w-sc.prefix > sigLimit {
+			sc.full = true
+			return start, end, true
+		}
+		sc.put(s[start])
 		start++
 	}
 	if start == end {
@@ -225,16 +270,16 @@ func (sc *scanner) trim(s string, start, end int, fl class) (int, int, bool) {
 }
 
 // separator writes the punctuation at s[i] and gives where to go on.
-func (sc *scanner) separator(s string, i, to int) int {
+func (sc *scanner) separator(s string, i int) int {
 	c := s[i]
 	next := byte(0)
-	if i+1 < to {
+	if i+1 < len(s) {
 		next = s[i+1]
 	}
 	switch c {
 	case ':':
 		if next == ':' && (i == 0 || classes[s[i-1]]&clStop != 0 && s[i-1] != ':') {
-			if e := address(s, i, to); e > 0 { // "::1"
+			if e := address(s, i); e > 0 { // "::1"
 				sc.eq = false
 				sc.variable(s, i, e, kindStrong)
 				return e
@@ -245,10 +290,10 @@ func (sc *scanner) separator(s string, i, to int) int {
 		// "<1 sec" is a number as much as "3 sec".
 		if classes[next]&clDigit != 0 && (i == 0 || classes[s[i-1]]&clSpace != 0) {
 			e := i + 1
-			for e < to && (classes[s[e]]&clDigit != 0 || s[e] == '.') {
+			for e < len(s) && (classes[s[e]]&clDigit != 0 || s[e] == '.') {
 				e++
 			}
-			if e == to || classes[s[e]]&clStop != 0 {
+			if e == len(s) || classes[s[e]]&clStop != 0 {
 				sc.eq = false
 				sc.variable(s, i, e, kindStrong)
 				return e
@@ -268,81 +313,85 @@ func (sc *scanner) separator(s string, i, to int) int {
 			}
 			sc.eq, sc.eqSpace, sc.eqAt = true, false, i+1
 		}
-		sc.sig = append(sc.sig, c)
-		return i + 1
 	case '"', '\'':
 		if sc.eq {
-			limit := min(to, i+1+512)
+			limit := min(len(s), i+1+512)
 			if k := strings.IndexByte(s[i+1:limit], c); k >= 0 {
 				sc.eq = false
-				sc.sig = append(sc.sig, c)
+				sc.put(c)
 				sc.variable(s, i+1, i+1+k, kindWeak)
-				sc.sig = append(sc.sig, c)
+				sc.put(c)
 				return i + k + 2
 			}
 		}
 	case ',', ';':
 		if sc.eq {
 			sc.emptyValue()
+			sc.eq = false
 		}
 	case '(', '[', '{':
 		sc.eq = false
 		if next == closing(c) {
-			sc.sig = append(sc.sig, c)
+			sc.put(c)
 			sc.variable(s, i+1, i+1, kindWeak)
-			sc.sig = append(sc.sig, next)
+			sc.put(next)
 			return i + 2
 		}
 	case ')', ']', '}':
 		if sc.eq {
 			sc.emptyValue()
+			sc.eq = false
 		}
-		if sc.closeGroup(s, c) {
+		if sc.lastVar == sc.w && sc.closeGroup(s, c) {
 			return i + 1
 		}
 	default:
 		sc.eq = false
 	}
-	sc.eq = sc.eq && (c == '"' || c == '\'')
-	if len(sc.sig)-sc.prefix > sigLimit {
+	if sc.w-sc.prefix > sigLimit {
 		sc.full = true
 	}
-	sc.sig = append(sc.sig, c)
+	sc.put(c)
 	return i + 1
 }
 
-// closeGroup collapses "VAR (VAR" to VAR when the bracket c closes and the first is a number, "1024 (1.0 KB)". A name may
-// be a word elsewhere, and then nothing would collapse.
+// closeGroup collapses "VAR (VAR" to VAR when the bracket c closes and the first is a number, "1024 (1.0 KB)". A name or
+// an address may be a word elsewhere, and then nothing would collapse.
 func (sc *scanner) closeGroup(s string, c byte) bool {
-	n := len(sc.sig)
-	if n-sc.prefix < 3 || sc.lastVar != n || len(sc.atoms) < 2 || closing(sc.sig[n-2]) != c {
+	n := sc.w
+	if n-sc.prefix < 3 || sc.na < 2 || closing(sc.buf[n-2]) != c {
 		return false
 	}
 	k := n - 2
-	if sc.sig[k-1] == ' ' {
+	if sc.buf[k-1] == ' ' {
 		k--
 	}
-	if k-1 < sc.prefix || sc.sig[k-1] != varMark {
+	if k-1 < sc.prefix || sc.buf[k-1] != varMark {
 		return false
 	}
-	last := uint8(len(sc.atoms) - 1)
-	j := len(sc.spans) - 1
-	for j >= 0 && sc.spans[j].pos == last {
+	last := uint8(sc.na - 1)
+	j := sc.ns - 1
+	for j >= 0 && sc.spanBuf[j].pos == last {
 		j--
 	}
 	if j < 0 {
 		return false
 	}
-	number, _, _ := strings.Cut(s[sc.spans[j].from:sc.spans[j].to], " ")
-	if flags(number)&(clLetter|clHigh|clSlash) != 0 {
+	number := sc.spanBuf[j]
+	if number.what&glued != 0 && j > 0 { // its unit
+		number = sc.spanBuf[j-1]
+	}
+	if !decimal(s[number.from:number.to]) {
 		return false
 	}
-	for j++; j < len(sc.spans); j++ {
-		sc.spans[j].pos, sc.spans[j].cont = last-1, true
+	for j++; j < sc.ns; j++ {
+		sc.spanBuf[j].pos = last - 1
+		if sc.spanBuf[j].what&glued == 0 {
+			sc.spanBuf[j].what |= collapsed
+		}
 	}
-	sc.atoms = sc.atoms[:last]
-	sc.sig = sc.sig[:k]
-	sc.lastVar = k
+	sc.na = int(last)
+	sc.w, sc.lastVar = k, k
 	return true
 }
 
@@ -350,21 +399,21 @@ func (sc *scanner) closeGroup(s string, c byte) bool {
 func (sc *scanner) emptyValue() {
 	sc.eq = false
 	space := false
-	if n := len(sc.sig); n > sc.prefix && sc.sig[n-1] == ' ' {
-		sc.sig, space = sc.sig[:n-1], true
+	if n := sc.w; n > sc.prefix && sc.buf[n-1] == ' ' {
+		sc.w, space = n-1, true
 	}
 	sc.variable("", sc.eqAt, sc.eqAt, kindWeak)
 	if space {
-		sc.sig = append(sc.sig, ' ')
+		sc.put(' ')
 	}
 }
 
 // atom writes the atom s[start:end] with the flags fl, and gives where to go on.
-func (sc *scanner) atom(s string, start, end, to int, fl class) int {
+func (sc *scanner) atom(s string, start, end int, fl class) int {
 	if sc.eq {
-		if sc.eqSpace && end < to && s[end] == '=' {
+		if sc.eqSpace && end < len(s) && s[end] == '=' {
 			sc.emptyValue()
-		} else if v, ok := valueEnd(s, start, to); ok {
+		} else if v, ok := valueEnd(s, end); ok {
 			sc.eq = false
 			for v > end && s[v-1] == '.' {
 				v--
@@ -377,15 +426,15 @@ func (sc *scanner) atom(s string, start, end, to int, fl class) int {
 		}
 		sc.eq = false
 	}
-	if end < to {
+	if end < len(s) {
 		switch s[end] {
 		case ':':
-			if e, kind := colon(s, start, end, to, fl); e > 0 {
+			if e, kind := colon(s, start, end, fl); e > 0 {
 				sc.variable(s, start, e, kind)
 				return e
 			}
 		case '@':
-			if e := mail(s, end, to); e > 0 && fl&clSlash == 0 {
+			if e := mail(s, end); e > 0 && fl&clSlash == 0 {
 				sc.variable(s, start, e, kindWeak)
 				return e
 			}
@@ -394,85 +443,104 @@ func (sc *scanner) atom(s string, start, end, to int, fl class) int {
 	n := end - start
 	switch {
 	case fl&clDigit != 0:
-		sc.variable(s, start, end, valueKind(s[start:end], fl))
+		kind := valueKind(s[start:end], fl)
+		if k := ordinal(s[start:end], fl); k > 0 {
+			// "node-17": the name stays in the template until another comes.
+			sc.variable(s, start, start+k, kindWeak)
+			sc.glue(start+k, end, kindStrong)
+		} else {
+			sc.variable(s, start, end, kind)
+		}
 	case fl&clSlash != 0 && pathLike(s[start:end]):
 		sc.variable(s, start, end, kindWeak)
-	case n >= 8 && fl == clLetter:
+	case n >= 8 && fl&^clFirst == clLetter:
 		sc.variable(s, start, end, kindStrong)
 	case n >= 3 && n <= 5 && constant(s[start:end]):
 		sc.variable(s, start, end, kindStrong)
 	case n > wordLimit: // no word is that long: an encoded blob
 		sc.variable(s, start, end, kindStrong)
 	default:
+		copy(sc.buf[sc.w:], s[start:end])
 		sc.word(s, start, end)
 	}
 	return end
 }
 
+// variable writes the variable part s[from:to], collapsed into the one before if only punctuation is between them.
 func (sc *scanner) variable(s string, from, to int, kind uint8) {
-	sc.nvars++
-	if kind == kindWeak {
-		sc.weak++
+	if sc.datePos >= 0 {
+		if kind == kindStrong && s != "" { // the names before it belong to the date
+			sc.w = sc.prefix + int(sc.atomBuf[sc.datePos].from)
+			sc.na = sc.datePos
+			from = int(sc.spanBuf[sc.dateSpan].from)
+			sc.ns = sc.dateSpan
+		}
+		sc.datePos = -1
 	}
-	if sc.datePos >= 0 && kind == kindStrong && s != "" {
-		p := sc.atoms[sc.datePos]
-		sc.sig = sc.sig[:sc.prefix+int(p.from)]
-		sc.atoms = sc.atoms[:sc.datePos]
-		from = int(sc.spans[sc.dateSpan].from)
-		sc.spans = sc.spans[:sc.dateSpan]
+	if sc.lastVar > 0 && joins(sc.buf[sc.lastVar:sc.w]) {
+		sc.w = sc.lastVar
+		sc.addSpan(from, to, sc.na-1, kind|collapsed)
+		return
 	}
-	sc.datePos = -1
-	v := span{from: int32(from), to: int32(to), kind: kind, mask: -1}
-	if sc.lastVar > 0 && joins(sc.sig[sc.lastVar:]) {
-		sc.sig = sc.sig[:sc.lastVar]
-		v.cont = true
-		v.pos = uint8(len(sc.atoms) - 1)
-	} else {
-		n := uint16(len(sc.sig) - sc.prefix)
-		sc.sig = append(sc.sig, varMark)
-		v.pos = uint8(len(sc.atoms))
-		sc.atoms = append(sc.atoms, place{n, n + 1, kind})
-		sc.lastVar = len(sc.sig)
-	}
-	sc.spans = append(sc.spans, v)
+	n := uint16(sc.w - sc.prefix)
+	sc.put(varMark)
+	sc.lastVar = sc.w
+	sc.atomBuf[sc.na] = place{n, n + 1, kind}
+	sc.addSpan(from, to, sc.na, kind)
+	sc.na++
 }
 
+// glue adds s[from:to] to the variable part just written.
+func (sc *scanner) glue(from, to int, kind uint8) {
+	sc.addSpan(from, to, sc.na-1, kind|glued)
+}
+
+func (sc *scanner) addSpan(from, to, pos int, what uint8) {
+	sc.spanBuf[sc.ns] = span{uint16(from), uint16(to), uint8(pos), what}
+	sc.ns++
+	if sc.w-sc.prefix > sigLimit || sc.na >= atomLimit-2 || sc.ns >= varLimit {
+		sc.full = true
+	}
+}
+
+// word writes the word s[from:to], whose bytes are behind the signature already.
 func (sc *scanner) word(s string, from, to int) {
-	if n := to - from; n <= 4 {
-		if sc.lastVar > 0 && unit(s[from:to]) {
-			gap := sc.sig[sc.lastVar:]
-			if last := &sc.spans[len(sc.spans)-1]; last.kind == kindStrong && (len(gap) == 0 || len(gap) == 1 && gap[0] == ' ') {
-				sc.sig = sc.sig[:sc.lastVar]
-				last.to = int32(to)
-				return
-			}
+	if sc.lastVar > 0 && to-from <= longestUnit {
+		gap := sc.w - sc.lastVar
+		if last := &sc.spanBuf[sc.ns-1]; last.kind() == kindStrong && (gap == 0 || gap == 1 && sc.buf[sc.lastVar] == ' ') &&
+			(unit(s[from:to]) || zone(s[last.from:last.to], s[from:to])) {
+			sc.w = sc.lastVar
+			sc.glue(from, to, kindWeak)
+			return
 		}
-		if n == 3 && dateName(s[from:to]) {
-			if sc.lastVar > 0 && joins(sc.sig[sc.lastVar:]) && sc.spans[len(sc.spans)-1].kind == kindStrong {
-				sc.variable(s, from, to, kindStrong)
-				return
-			}
-			if sc.datePos < 0 {
-				sc.datePos, sc.dateSpan = len(sc.atoms), len(sc.spans)
-			}
-		} else {
-			sc.datePos = -1
+	}
+	if to-from == 3 && dateName(s[from:to]) {
+		if sc.lastVar > 0 && joins(sc.buf[sc.lastVar:sc.w]) && sc.spanBuf[sc.ns-1].kind() == kindStrong {
+			sc.variable(s, from, to, kindStrong)
+			return
+		}
+		if sc.datePos < 0 {
+			sc.datePos, sc.dateSpan = sc.na, sc.ns
 		}
 	} else {
 		sc.datePos = -1
 	}
 	sc.lastVar = 0
-	n := uint16(len(sc.sig) - sc.prefix)
-	sc.spans = append(sc.spans, span{from: int32(from), to: int32(to), pos: uint8(len(sc.atoms)), kind: kindWord, mask: -1})
-	sc.sig = append(sc.sig, s[from:to]...)
-	sc.atoms = append(sc.atoms, place{n, n + uint16(to-from), kindWord})
+	n := uint16(sc.w - sc.prefix)
+	sc.w += to - from
+	sc.atomBuf[sc.na] = place{n, n + uint16(to-from), kindWord}
+	sc.addSpan(from, to, sc.na, kindWord)
+	sc.na++
 }
 
-// pinned writes text that is never merged away: a pin, or the name of the operator's mask.
-func (sc *scanner) pinned(text string, from, to, mask int) {
+// pinned writes text that is never merged away: a pin, or the name of the operator's mask, which is named.
+func (sc *scanner) pinned(text string, from, to int, what uint8) {
 	sc.eq, sc.lastVar, sc.datePos = false, 0, -1
-	n := uint16(len(sc.sig) - sc.prefix)
-	sc.spans = append(sc.spans, span{from: int32(from), to: int32(to), pos: uint8(len(sc.atoms)), kind: kindPin, mask: int8(mask)})
-	sc.sig = append(append(append(sc.sig, pinMark), text...), pinMark)
-	sc.atoms = append(sc.atoms, place{n, uint16(len(sc.sig) - sc.prefix), kindPin})
+	n := uint16(sc.w - sc.prefix)
+	sc.put(pinMark)
+	sc.w += copy(sc.buf[sc.w:], text)
+	sc.put(pinMark)
+	sc.atomBuf[sc.na] = place{n, uint16(sc.w - sc.prefix), kindPin}
+	sc.addSpan(from, to, sc.na, kindPin|what)
+	sc.na++
 }

@@ -182,7 +182,7 @@ func FuzzScan(f *testing.F) {
 				}
 				last = int(p.to)
 			}
-			at := int32(0)
+			at := uint16(0)
 			for _, sp := range c.sc.spans {
 				if sp.from < at || sp.to < sp.from || int(sp.to) > len(msg) || int(sp.pos) >= len(c.sc.atoms) {
 					t.Fatalf("%q: spans %+v", msg, c.sc.spans)

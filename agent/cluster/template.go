@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,7 @@ const (
 	wordMark = 0x03 // around a word
 	litMark  = 0x04 // around a variable part that has not varied so far
 	contMark = 0x05 // before an atom that the signature has collapsed into the one before
+	glueMark = 0x06 // so, and if both are variable they are one
 )
 
 // literalLimit is the longest variable part, in bytes, that is shown as it stands while it does not vary.
@@ -23,6 +25,7 @@ const templateLimit = 2048
 type literal struct {
 	span int16 // index among the spans of the first message
 	pos  uint8 // index of the atom in the signature
+	ord  uint8 // index among the spans of that atom
 	text string
 }
 
@@ -33,20 +36,23 @@ func makeTemplate(msg string, sc *scanner) string {
 	for _, sp := range sc.spans {
 		b = between(b, msg[at:max(at, int(sp.from))])
 		at = max(at, int(sp.to))
-		if sp.cont {
+		switch {
+		case sp.what&glued != 0:
+			b = append(b, glueMark)
+		case sp.what&collapsed != 0:
 			b = append(b, contMark)
 		}
 		text := msg[sp.from:sp.to]
 		switch {
-		case sp.kind == kindPin && sp.mask >= 0:
+		case sp.what == kindPin|named:
 			// The name stands in the signature, between its marks.
 			p := sc.atoms[sp.pos]
 			b = append(b, sc.sig[sc.prefix+int(p.from):sc.prefix+int(p.to)]...)
-		case sp.kind == kindPin:
+		case sp.kind() == kindPin:
 			b = quote(b, pinMark, text)
-		case sp.kind == kindWord:
+		case sp.kind() == kindWord:
 			b = quote(b, wordMark, text)
-		case sp.kind == kindWeak && len(text) <= literalLimit && printableASCII(text):
+		case sp.kind() == kindWeak && len(text) <= literalLimit && printableASCII(text):
 			b = quote(b, litMark, text)
 		default:
 			b = append(b, varMark)
@@ -92,8 +98,8 @@ func between(b []byte, s string) []byte {
 type piece struct {
 	mark byte // 0 for text between atoms
 	text string
-	cont bool
-	pos  int // index of the atom in the signature
+	join byte // 0, contMark or glueMark
+	pos  int  // index of the atom in the signature
 }
 
 // pieceReader reads a marked template from its beginning. A storm makes a template for every event, so nothing is
@@ -111,8 +117,8 @@ func (r *pieceReader) next() (piece, bool) {
 		return piece{}, false
 	}
 	var p piece
-	if p.cont = t[0] == contMark; p.cont {
-		t = t[1:]
+	if t[0] == contMark || t[0] == glueMark {
+		p.join, t = t[0], t[1:]
 		if t == "" || r.n == 0 {
 			return r.damaged()
 		}
@@ -131,13 +137,13 @@ func (r *pieceReader) next() (piece, bool) {
 		for k < len(t) && t[k] >= ' ' {
 			k++
 		}
-		if k == 0 || p.cont {
+		if k == 0 || p.join != 0 {
 			return r.damaged()
 		}
 		r.t = t[k:]
 		return piece{text: t[:k], pos: -1}, true
 	}
-	if !p.cont {
+	if p.join == 0 {
 		r.n++
 	}
 	p.pos, r.t = r.n-1, t
@@ -150,8 +156,8 @@ func (r *pieceReader) damaged() (piece, bool) {
 }
 
 func (p *piece) append(b []byte) []byte {
-	if p.cont {
-		b = append(b, contMark)
+	if p.join != 0 {
+		b = append(b, p.join)
 	}
 	switch p.mark {
 	case 0:
@@ -165,17 +171,22 @@ func (p *piece) append(b []byte) []byte {
 // setTemplate gives n the marked template t and finds its literals.
 func (n *node) setTemplate(t string) bool {
 	var lits []literal
-	nspans := 0
+	nspans, ord := 0, 0
 	r := pieceReader{t: t}
 	for p, ok := r.next(); ok; p, ok = r.next() {
+		if ord++; p.join == 0 && p.mark != 0 {
+			ord = 0
+		} else if p.mark == 0 {
+			ord--
+		}
 		if p.mark == litMark {
-			lits = append(lits, literal{span: int16(nspans), pos: uint8(p.pos), text: p.text})
+			lits = append(lits, literal{span: int16(nspans), pos: uint8(p.pos), ord: uint8(ord), text: p.text})
 		}
 		if p.mark != 0 {
 			nspans++
 		}
 	}
-	if r.bad {
+	if r.bad || nspans > varLimit+8 || r.n > atomLimit+8 {
 		return false
 	}
 	n.tmpl, n.lits, n.nspans = t, lits, nspans
@@ -204,21 +215,22 @@ func (n *node) open(want func(span int, p piece) bool) {
 // template gives the readable form.
 func (n *node) template() string {
 	var b []byte
-	last := -1 // end of the last atom, where only text came since
+	last := -1 // end of the last atom
+	open := false
 	r := pieceReader{t: n.tmpl}
 	for p, ok := r.next(); ok; p, ok = r.next() {
-		if p.cont && n.varies && last >= 0 {
+		varies := p.mark != 0 && n.varies&placeBit(p.pos) != 0
+		if p.join != 0 && last >= 0 && (varies || p.join == glueMark && open && p.mark == varMark) {
 			b = b[:last]
 			continue
 		}
-		switch p.mark {
-		case varMark:
+		if p.mark == varMark || varies {
 			b = append(b, "<*>"...)
-		default:
+		} else {
 			b = append(b, p.text...)
 		}
 		if p.mark != 0 {
-			last = len(b)
+			last, open = len(b), p.mark == varMark
 		}
 	}
 	b = append(b, n.note...)
@@ -228,21 +240,59 @@ func (n *node) template() string {
 	return string(b)
 }
 
+// placeBit gives the bit of a place in a set; places far behind share one.
+func placeBit(pos int) uint64 { return 1 << min(pos, 63) }
+
+// counts gives how many parts each atom of the template has.
+func (n *node) counts() []uint8 {
+	if n.lens == nil {
+		r := pieceReader{t: n.tmpl}
+		for p, ok := r.next(); ok; p, ok = r.next() {
+			if p.mark == 0 {
+				continue
+			}
+			if p.pos == len(n.lens) {
+				n.lens = append(n.lens, 0)
+			}
+			n.lens[p.pos]++
+		}
+	}
+	return n.lens
+}
+
+// differ gives the places where the message has another number of parts than the template.
+func (n *node) differ(spans []span) uint64 {
+	var mask uint64
+	lens := n.counts()
+	for i := 0; i < len(spans); {
+		pos := int(spans[i].pos)
+		k := i
+		for i < len(spans) && int(spans[i].pos) == pos {
+			i++
+		}
+		if pos >= len(lens) || int(lens[pos]) != i-k {
+			mask |= placeBit(pos)
+		}
+	}
+	return mask
+}
+
 // vary compares an event with what the template of its cluster shows as it stands.
 func (c *Clusterer) vary(e *entry, n *node, msg string) {
 	if n.shape != e.shape {
 		return
 	}
 	changed := false
-	if len(c.sc.spans) != n.nspans && !n.varies {
-		n.varies, changed = true, true
-	}
 	var differ uint64 // indices of n.lits, of which there are at most a few; more than 64 wait for a later event
-	for k, l := range n.lits {
-		if k == 64 {
-			break
+	if len(c.sc.spans) != n.nspans {
+		if mask := n.differ(c.sc.spans); mask&^n.varies != 0 {
+			n.varies |= mask
+			changed = true
 		}
-		if text, ok := c.sc.value(msg, l, n.varies); ok && text != l.text {
+	}
+	for k := range n.lits[:min(len(n.lits), 64)] {
+		l := &n.lits[k]
+		if n.varies&placeBit(int(l.pos)) != 0 || c.sc.value(msg, l) != l.text {
 			differ |= 1 << k
 		}
 	}
@@ -310,17 +360,15 @@ func (c *Clusterer) openLiterals(n *node, differ uint64) {
 	}
 }
 
-// value gives what msg has in the place of a literal. With a varying number of collapsed parts it is the first in the
-// same place of the signature.
-func (sc *scanner) value(msg string, l literal, byPos bool) (string, bool) {
-	if !byPos {
-		sp := sc.spans[l.span]
-		return msg[sp.from:sp.to], true
+// value gives what msg has in the place of a literal, "" where it has nothing there.
+func (sc *scanner) value(msg string, l *literal) string {
+	k := int(l.span) - int(l.ord)
+	if k >= len(sc.spans) || sc.spans[k].pos != l.pos || k > 0 && sc.spans[k-1].pos == l.pos {
+		// An atom before it has more or fewer parts.
+		k, _ = slices.BinarySearchFunc(sc.spans, l.pos, func(sp span, pos uint8) int { return int(sp.pos) - int(pos) })
 	}
-	for _, sp := range sc.spans {
-		if sp.pos == l.pos {
-			return msg[sp.from:sp.to], true
-		}
+	if k += int(l.ord); k >= len(sc.spans) || sc.spans[k].pos != l.pos {
+		return ""
 	}
-	return "", false
+	return msg[sc.spans[k].from:sc.spans[k].to]
 }

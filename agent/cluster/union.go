@@ -47,6 +47,10 @@ func (c *Clusterer) merge(i int32, p int) {
 		if o := c.phrased(k); o != none {
 			c.unite(c.entries[o].node, c.entries[k].node)
 		}
+		if o := c.endpoints(k); o != none {
+			c.unite(c.entries[o].node, c.entries[k].node)
+		}
+		c.absorb(k)
 		c.index(k, slices.Clone(c.measure(&c.entries[k])), true)
 		return
 	}
@@ -57,6 +61,7 @@ func (c *Clusterer) merge(i int32, p int) {
 		c.dropGeneral(k)
 		o.mask |= mask
 		c.addGeneral(k)
+		c.absorb(k)
 	}
 	c.touch(&c.nodes[o.node])
 	if o.weak { // it was only a cache of another merged entry; now it stands for itself
@@ -137,6 +142,20 @@ func (c *Clusterer) dropGeneral(i int32) {
 	}
 }
 
+// absorbLimit is how many signatures of one skeleton a merged one is compared with.
+const absorbLimit = 256
+
+// absorb unites what came before the merged entry k, and would be found through it now, with it.
+func (c *Clusterer) absorb(k int32) {
+	e := &c.entries[k]
+	n := 0
+	for j := c.newest(e.shape); j != none && n < absorbLimit; j, n = c.entries[j].older, n+1 {
+		if o := &c.entries[j]; o.node != e.node && c.fits(o, e, e.mask) {
+			c.unite(o.node, e.node)
+		}
+	}
+}
+
 // unite merges two nodes, the younger into the older.
 func (c *Clusterer) unite(a, b int32) {
 	switch {
@@ -165,14 +184,20 @@ func (c *Clusterer) union(a, b int32) {
 	na.hits += nb.hits
 	na.last = max(na.last, nb.last)
 	if na.shape == nb.shape {
-		if na.nspans != nb.nspans || nb.varies {
-			na.varies = true
+		c.openWords(na, nb)
+		na.varies |= nb.varies
+		if other := nb.counts(); na.nspans != nb.nspans {
+			for p, k := range na.counts() {
+				if p >= len(other) || k != other[p] {
+					na.varies |= placeBit(p)
+				}
+			}
 		}
 		// What differs between the two literals of one place varies.
 		var differ uint64
 		for k, l := range na.lits {
-			same := slices.ContainsFunc(nb.lits, func(o literal) bool {
-				return o.text == l.text && (o.span == l.span || na.varies && o.pos == l.pos)
+			same := na.varies&placeBit(int(l.pos)) == 0 && slices.ContainsFunc(nb.lits, func(o literal) bool {
+				return o.text == l.text && o.pos == l.pos && o.ord == l.ord
 			})
 			if !same && k < 64 {
 				differ |= 1 << k
@@ -189,4 +214,16 @@ func (c *Clusterer) union(a, b int32) {
 	}
 	c.dropNode(b)
 	c.touch(na)
+}
+
+// openWords makes the words of a's template variable that b's has not in the same place.
+func (c *Clusterer) openWords(a, b *node) {
+	var words [atomLimit + 8]string
+	r := pieceReader{t: b.tmpl}
+	for p, ok := r.next(); ok; p, ok = r.next() {
+		if p.mark == wordMark && p.join == 0 {
+			words[p.pos] = p.text
+		}
+	}
+	a.open(func(_ int, p piece) bool { return p.mark == wordMark && words[p.pos] != p.text })
 }

@@ -1,0 +1,91 @@
+package cluster
+
+// class says what a byte may be part of.
+type class uint16
+
+// Classes of bytes.
+const (
+	clSpace class = 1 << iota // white space and control characters
+	clSep                     // punctuation that is never part of an atom
+	clDigit
+	clLetter
+	clNonHex // a letter that is no hexadecimal digit
+	clHigh   // part of a multi-byte character
+	clDot
+	clSlash
+	clEdge  // punctuation inside an atom, a separator at its edge
+	clValue // ends the value after "=", or needs a look there
+	clFirst // begins one of the words that constant knows
+
+	clStop = clSpace | clSep
+)
+
+// classes is a constant table, computed by the compiler's initialiser and never written to.
+var classes = func() (t [256]class) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case c <= ' ' || c == 0x7f:
+			t[i] = clSpace | clValue
+		case c >= '0' && c <= '9':
+			t[i] = clDigit
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			t[i] = clLetter
+		case c|0x20 >= 'g' && c|0x20 <= 'z':
+			t[i] = clLetter | clNonHex
+		case c >= 0x80:
+			t[i] = clHigh | clNonHex
+		case c == '.':
+			t[i] = clDot | clEdge
+		case c == '/' || c == '\\':
+			t[i] = clSlash
+		case c == '-' || c == '$' || c == '%':
+			t[i] = clEdge
+		case c == '_':
+			t[i] = 0
+		default:
+			t[i] = clSep
+		}
+		switch c {
+		case ',', ';', ')', ']', '}', '>', '"', '\'', '(', '[', '{', '<':
+			t[i] |= clValue
+		case 't', 'f', 'n', 'N', 'T', 'F':
+			t[i] |= clFirst
+		}
+	}
+	return t
+}()
+
+// Words of the language are the most of most messages, so they are read eight bytes at a time.
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// load8 gives the first eight bytes of s, the first in the lowest bits.
+func load8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// tail8 is load8 of s[i:], of which there are less than eight bytes; what is missing is 0.
+func tail8(s string, i int) uint64 {
+	if n := len(s); n >= 8 {
+		return load8(s[n-8:]) >> (8 * uint(i+8-n))
+	}
+	x := uint64(0)
+	for k := len(s) - 1; k >= i; k-- {
+		x = x<<8 | uint64(s[k])
+	}
+	return x
+}
+
+// nonLetters has the high bit of each byte of x set that is no ASCII letter.
+func nonLetters(x uint64) uint64 {
+	low := (x | 0x20*ones) & (0x7f * ones)
+	from := low + (0x80-'a')*ones       // high bit: not below 'a'
+	beyond := low + (0x80-('z'+1))*ones // high bit: behind 'z'
+	return (^from | beyond | x) & highs
+}

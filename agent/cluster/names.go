@@ -1,0 +1,61 @@
+package cluster
+
+import "strings"
+
+// What tells that a word is a name rather than a part of the sentence, going by its own shape and by what stands around it.
+
+// identifier says whether a word looks made up: joined by punctuation or written in camel case.
+func identifier(s string) bool {
+	for k := range len(s) {
+		switch c := s[k]; {
+		case c == '_' || c == '.' || c == '-' || c == '$' || c == '/' || c == '\\':
+			return true
+		case c >= '0' && c <= '9':
+			return true
+		}
+	}
+	return camel(s)
+}
+
+// dotted says whether a word is a name of several parts, as hosts, units, packages and settings have: "nginx.service". The
+// name of an exception is none: it says what happened.
+func dotted(s string) bool {
+	return strings.ContainsAny(s, "./") && !strings.HasSuffix(s, "Exception") && !strings.HasSuffix(s, "Error")
+}
+
+// enclosed says whether the place p of e stands in brackets alone.
+func (e *entry) enclosed(p int) bool {
+	sig := e.sig[e.prefix:]
+	from, to := int(e.places[p].from), int(e.places[p].to)
+	return from > 0 && to < len(sig) && closing(sig[from-1]) == sig[to]
+}
+
+// announced gives how many values the place p of e must have had, going by what is around it: quotes, or a preposition
+// and a noun that a name follows. "for user X" is told from "user X", which may go on with a verb.
+func (e *entry) announced(p int) int {
+	sig := e.sig[e.prefix:]
+	from, to := int(e.places[p].from), int(e.places[p].to)
+	if from > 0 && to < len(sig) && sig[from-1] == sig[to] && (sig[to] == '"' || sig[to] == '\'' || sig[to] == '`') {
+		return valuesNamed
+	}
+	if p < 2 || from < 1 || sig[from-1] != ' ' || e.places[p-1].kind != kindWord || e.places[p-2].kind != kindWord {
+		return valuesFewWords
+	}
+	if a, b := e.places[p-2].to, e.places[p-1]; b.from != a+1 || sig[a] != ' ' || int(b.to) != from-1 {
+		return valuesFewWords
+	}
+	switch e.text(p - 2) {
+	case "for", "For", "by", "of", "from", "From", "to", "as", "on", "in", "with", "via", "invalid", "unknown":
+	default:
+		return valuesFewWords
+	}
+	switch e.text(p - 1) {
+	case "user", "username", "account", "login":
+		return valuesOfUser
+	case "host", "hostname", "node", "server", "machine", "peer", "client", "broker", "member", "worker",
+		"unit", "service", "container", "pod", "namespace", "job", "task", "queue", "topic", "group",
+		"device", "interface", "disk", "volume", "domain", "database", "table", "index", "shard", "tenant", "plugin", "module", "package":
+		return valuesNamed
+	}
+	return valuesFewWords
+}
