@@ -215,7 +215,10 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 	if e.logical > 1 && e.tr.lang != langObject || e.tr.lang != langNone && e.tr.lang != langObject || h.stack != "" || multi >= 0 {
 		sr := &j.sr
 		sr.blocks, sr.cur, sr.lang, sr.reversed, sr.prev, sr.suppressed, sr.goDone = sr.blocks[:0], 0, langNone, false, "", -1, false
-		sr.fileIndent = 0
+		sr.fileIndent, sr.system, sr.causes, sr.said = 0, false, false, ""
+		if e.tr.lang >= langReport {
+			sr.lang = e.tr.lang
+		}
 		switch {
 		case h.stack != "":
 			if k := strings.IndexByte(h.stack, '\n'); k > 0 || h.excType == "" {
@@ -263,11 +266,17 @@ func (j *Joiner) stack(e *event, rec *incident.Record) {
 	}
 	if e.tr.lang != langNone && e.tr.lang != langObject && !h.leveled {
 		least := incident.SeverityError
+		if e.tr.lang == langNative || e.tr.lang == langReport && e.tr.phase == phaseHash {
+			least = incident.SeverityFatal
+		}
 		if rec.Exception == "panic" && e.tr.lang == langGo && !strings.HasPrefix(h.msg, "http:") || rec.Exception == "fatal error" {
 			least = incident.SeverityFatal
 		}
 		if e.tr.lang == langAt && len(rec.Frames) == 0 && rec.Severity > incident.SeverityUnset && e.logical == 1 {
 			least = rec.Severity
+		}
+		if e.tr.lang == langReport && rec.Exception == "" || (e.tr.lang == langPerl || e.tr.lang == langLua || e.tr.lang == langShell) && e.logical == 1 {
+			least = rec.Severity // InnoDB's monitor reports when all is well, too, and warnings of Perl's look the same
 		}
 		rec.Severity = max(rec.Severity, least)
 		if e.tr.lang == langPHP || strings.HasPrefix(h.msg, "http: panic") {

@@ -90,7 +90,7 @@ func frameFamily(b string) lang {
 	if rubyFrame(b) && !rubyStart(b) {
 		return langRuby
 	}
-	return langNone
+	return dumpFamily(b)
 }
 
 // goroutineLine says whether b is "goroutine 1 [running]:".

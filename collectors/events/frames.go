@@ -25,7 +25,10 @@ func parseFrame(b, prev string) (incident.Frame, bool) {
 	case strings.HasPrefix(b, `File "`):
 		return pythonFrame(b)
 	case b[0] == '#':
-		return phpFrame(b)
+		if f, ok := phpFrame(b); ok {
+			return f, true
+		}
+		return numberedFrame(b)
 	case strings.HasPrefix(b, "from "):
 		return parseRubyFrame(b[5:])
 	case isDigit(b[0]):
@@ -41,6 +44,16 @@ func parseFrame(b, prev string) (incident.Frame, bool) {
 		return parseRubyFrame(b)
 	}
 	return incident.Frame{}, false
+}
+
+// moreFrames reads "... 12 more".
+func moreFrames(b string) (int, bool) {
+	if !strings.HasPrefix(b, "... ") {
+		return 0, false
+	}
+	n := run(b, 4, 6)
+	v, ok := digits(b, 4, n)
+	return v, ok && n > 0 && (b[4+n:] == " more" || b[4+n:] == " common frames omitted")
 }
 
 // splitPos takes ":12" or ":12:5" off the end of s.
@@ -242,7 +255,7 @@ func rustFrame(b, prev string) (incident.Frame, bool) {
 	if !ok {
 		return incident.Frame{}, false
 	}
-	name := p[n+2:]
+	name := strings.TrimLeft(p[n+2:], " ")
 	if strings.HasPrefix(name, "0x") { // 0: 0x55d0 - app::run
 		if k := strings.Index(name, " - "); k > 0 {
 			name = name[k+3:]

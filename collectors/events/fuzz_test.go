@@ -19,8 +19,12 @@ func corpus(f testing.TB) []string {
 	if err != nil || len(files) == 0 {
 		f.Fatal("no traces", err)
 	}
+	dumps, err := filepath.Glob("testdata/dumps/*.log")
+	if err != nil || len(dumps) == 0 {
+		f.Fatal("no dumps", err)
+	}
 	var out []string
-	for _, name := range files {
+	for _, name := range append(files, dumps...) {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

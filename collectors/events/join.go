@@ -13,6 +13,9 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 		return !j.start.MatchString(body) && !j.start.MatchString(p.raw)
 	}
 	h := &n.h
+	if e.begin(); e.tr.inReport() && (!h.headed || !h.timed || e.tr.phase == phaseInnoDB || strings.HasSuffix(body, " INNODB MONITOR OUTPUT")) {
+		return e.tr.step(body)
+	}
 	switch {
 	case h.extra:
 		return e.h.timed && e.h.pid == h.pid
@@ -23,6 +26,7 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	}
 	b := trimIndent(body)
 	if strings.TrimRight(b, " \t\r") == "" {
+		e.tr.step("") // e.begin was called above
 		return true
 	}
 	if e.h.whole {
@@ -45,6 +49,10 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if indent > e.indent && !(indent == 1 && n.prof != nil && n.prof.lone) {
 		return true
 	}
+	if e.logical == 1 && announcesBody(e, b) {
+		e.loose++
+		return true
+	}
 	n.begin()
 	if n.tr.lang == langObject {
 		if !e.h.timed {
@@ -61,6 +69,12 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	}
 	e.loose++
 	return true
+}
+
+// announcesBody says whether b is the first line of a document that a first line with a header, but without a time,
+// announces: "INFO: sending:" and then XML, YAML or SQL.
+func announcesBody(e *event, b string) bool {
+	return e.h.leveled && strings.HasSuffix(e.h.msg, ":") && (b[0] == '<' || b == "---" || hasAnyPrefix(b, "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "))
 }
 
 // joinsHeaded is joins for a line with a header of its own.
@@ -85,6 +99,9 @@ func (j *Joiner) joinsHeaded(e, n *event) bool {
 	}
 	if e.tr.lang == langObject {
 		return false
+	}
+	if e.tr.lang == langBeam && e.h.timed {
+		return false // what goes on with it has no header of its own
 	}
 	if e.tr.lang == langAt && e.tr.phase >= phaseSource && (e.tr.phase != phaseText || frameFamily(msg) != langAt) {
 		return false
@@ -132,7 +149,7 @@ func (j *Joiner) adopts(e *event, t trace) bool {
 		return false
 	}
 	switch t.lang {
-	case langPython, langPHP, langRuby:
+	case langPython, langPHP, langRuby, langBeam:
 		if e.severity() < incident.SeverityWarning {
 			return false
 		}

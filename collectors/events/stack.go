@@ -34,7 +34,10 @@ type stackReader struct {
 	reversed   bool // most recent call last
 	prev       string
 	suppressed int // indentation of the Suppressed we are in, -1 where we are in none
-	goDone     bool
+	goDone     bool   // what follows is of other goroutines, processes or threads
+	system     bool   // the frames so far are of the runtime's own stack, which comes before the goroutine's
+	causes     bool   // in the list of causes that Rust's anyhow prints
+	said       string // the first line that says something, where the first one is only a ruler
 	fileIndent int // indentation of Python's last File line
 }
 
@@ -58,7 +61,11 @@ func (sr *stackReader) add(s string) {
 		sr.blocks = append(sr.blocks, block{})
 		sr.suppressed = -1
 	}
-	if f, ok := parseFrame(b, sr.prev); ok && !rubyStart(b) {
+	f, ok := parseFrame(b, sr.prev)
+	if !ok {
+		f, ok = dumpFrame(b, sr.lang)
+	}
+	if ok && !rubyStart(b) {
 		if sr.suppressed < 0 {
 			sr.frame(f, b)
 		}
@@ -87,6 +94,30 @@ func (sr *stackReader) add(s string) {
 		sr.push(blockCause)
 		sr.name(b[11:])
 		return
+	case b == "Caused by:":
+		sr.causes = true
+		return
+	case b == "Stack backtrace:":
+		sr.causes, sr.lang = false, langRust
+		return
+	case sr.causes && indent > 0:
+		if n := run(b, 0, 3); n > 0 && strings.HasPrefix(b[n:], ": ") {
+			b = b[n+2:]
+		}
+		sr.push(blockCause)
+		cur := &sr.blocks[sr.cur]
+		cur.typ, cur.text, cur.named = "Error", b, true
+		return
+	case strings.HasPrefix(b, "... "):
+		if n, ok := moreFrames(b); ok {
+			sr.more(n)
+			return
+		}
+	case b == "Original Stack Trace:": // Reactor's, within a Suppressed
+		if len(sr.blocks[sr.cur].frames) == 0 {
+			sr.suppressed = -1
+		}
+		return
 	case strings.HasPrefix(b, "Suppressed: "):
 		if sr.suppressed < 0 {
 			sr.suppressed = indent
@@ -111,7 +142,14 @@ func (sr *stackReader) add(s string) {
 			sr.cur--
 		}
 		return
+	case b == "runtime stack:":
+		sr.system = true
+		return
 	case strings.HasPrefix(b, "goroutine "):
+		if sr.system {
+			sr.system = false
+			sr.blocks[sr.cur].frames = sr.blocks[sr.cur].frames[:0]
+		}
 		if len(sr.blocks[sr.cur].frames) > 0 {
 			sr.goDone = true // the first goroutine is the one that panicked
 		}
@@ -123,6 +161,12 @@ func (sr *stackReader) add(s string) {
 			return
 		}
 	case strings.HasPrefix(b, "thrown in "):
+		return
+	case b == "stack traceback:":
+		sr.lang = langLua
+		return
+	}
+	if sr.lang >= langReport && sr.dump(b) {
 		return
 	}
 	if sr.suppressed >= 0 {
@@ -269,9 +313,24 @@ func (sr *stackReader) head(b string) {
 			return
 		}
 	}
-	if _, _, ok := exceptionHeader(s); ok {
+	if _, text, ok := exceptionHeader(s); ok {
+		if k := strings.LastIndexByte(text, ':'); k > 4 && strings.HasSuffix(text[:k], ".php") && strings.Contains(text, " in /") {
+			sr.phpHead(s)
+			return
+		}
 		sr.name(s)
 		return
+	}
+	if typ, text, ok := beamHead(s); ok {
+		set(langBeam, typ, text)
+		return
+	}
+	if k := strings.LastIndex(b, " at "); k > 0 && len(cur.frames) == 0 { // Perl: text at /srv/t.pl line 2.
+		if file, line, ok := perlPlace(b[k+4:]); ok {
+			cur.text, cur.named = b[:k], true
+			sr.frame(incident.Frame{File: file, Line: line, InApp: perlInApp(file)}, "")
+			return
+		}
 	}
 	if len(s) < len(b) && s != "" {
 		sr.name(s)
@@ -376,7 +435,8 @@ func (sr *stackReader) root() *block {
 func (sr *stackReader) surface(first string) string {
 	first = strings.TrimSpace(first)
 	silent := strings.HasPrefix(first, tracebackLine[:9]) || strings.HasPrefix(first, "+ Exception Group Traceback") ||
-		strings.HasPrefix(first, `File "`) || sourceLine(first)
+		strings.HasPrefix(first, `File "`) || sourceLine(first) || first == "#" || ruler(first) || sr.lang == langBeam && strings.HasPrefix(first, "=") ||
+		strings.HasSuffix(first, "RemoteTraceback:") || first == "Unhandled exception:"
 	if !silent {
 		if sr.lang == langRust && strings.HasPrefix(first, "thread '") && strings.HasSuffix(first, ":") && sr.blocks[0].text != "" {
 			return first + " " + sr.blocks[0].text
@@ -396,6 +456,9 @@ func (sr *stackReader) surface(first string) string {
 		if !sr.reversed || strings.HasSuffix(b.typ, "ExceptionGroup") {
 			break
 		}
+	}
+	if sr.said != "" {
+		return sr.said
 	}
 	return s
 }

@@ -375,7 +375,7 @@ func (j *Joiner) readEvent(r *stateReader, p *profile) *event {
 	e.pieces = r.pieces()
 	at := r.int()
 	switch {
-	case r.bad || len(e.pieces) == 0 || at >= int64(len(e.pieces)) || e.tr.lang > langObject || e.tr.phase > phaseGroup ||
+	case r.bad || len(e.pieces) == 0 || at >= int64(len(e.pieces)) || e.tr.lang >= langEnd || e.tr.phase > phaseGroup ||
 		depth > 1<<30 || depth < -1<<30 || f > 15:
 		r.fail()
 		return e

@@ -14,6 +14,15 @@ const (
 	langRust
 	langPHP
 	langObject // a JSON object printed over several lines
+	langReport // between rulers: sanitizers, Go's race detector, InnoDB's monitor; the JVM's crash notice
+	langNative // C, C++, Swift
+	langBeam   // Elixir, Erlang
+	langKernel
+	langLua
+	langShell // PowerShell
+	langDart
+	langPerl
+	langEnd // how many there are
 )
 
 // trace is how far a trace has come. It decides by one line at a time whether the line goes on with it. What it holds is
@@ -21,7 +30,7 @@ const (
 type trace struct {
 	lang  lang
 	phase uint8
-	depth int32 // open brackets of a langObject
+	depth int32 // open brackets of a langObject; lines of what has to end some time
 }
 
 // The phases, per family.
@@ -98,6 +107,14 @@ func beginTrace(s string) trace {
 		if strings.HasPrefix(t, "runtime: goroutine stack exceeds") {
 			return trace{lang: langGo}
 		}
+	case 'm', 'c', '_':
+		if strings.HasSuffix(strings.TrimRight(t, " "), "RemoteTraceback:") { // of another process, in triple quotes
+			return trace{lang: langPython, phase: phaseChained}
+		}
+	case '-':
+		if t == "--- Logging error ---" {
+			return trace{lang: langPython, phase: phaseChained}
+		}
 	case 'S':
 		if hasAnyPrefix(t, "SIGSEGV: ", "SIGABRT: ", "SIGQUIT: ") {
 			return trace{lang: langGo}
@@ -111,6 +128,10 @@ func beginTrace(s string) trace {
 		}
 		if hasAnyPrefix(t, "Fatal error: Uncaught ", "Fatal error:  Uncaught ") {
 			return trace{lang: langPHP}
+		}
+	case 'T':
+		if hasAnyPrefix(t, "Task exception was never retrieved", "Task was destroyed but it is pending") {
+			return trace{lang: langPython, phase: phaseChained}
 		}
 	case 't':
 		if strings.HasPrefix(t, "thread '") && strings.Contains(t, " panicked at ") {
@@ -144,11 +165,21 @@ func beginTrace(s string) trace {
 			return trace{lang: langObject, depth: 1}
 		}
 	}
+	if d := beginDump(t); d.lang != langNone {
+		return d
+	}
 	if _, _, ok := exceptionHeader(t); ok {
 		return trace{lang: langAt}
 	}
 	if rubyStart(t) {
 		return trace{lang: langRuby}
+	}
+	if last == '.' {
+		if k := strings.LastIndex(t, " at "); k > 0 {
+			if _, _, ok := perlPlace(t[k+4:]); ok {
+				return trace{lang: langPerl}
+			}
+		}
 	}
 	if strings.HasPrefix(t, "FastCGI sent in stderr") || last == ')' && strings.Contains(t, `{"exception":"[object]`) {
 		return trace{lang: langPHP}
@@ -161,6 +192,12 @@ func beginTrace(s string) trace {
 func (t *trace) step(s string) bool {
 	b := trimIndent(s)
 	if b == "" {
+		if t.lang == langRuby && t.phase == phaseStart {
+			t.phase = phaseSource // what error_highlight quotes follows, indented as it is in its file
+		}
+		if t.lang == langBeam && t.phase == phaseText {
+			t.phase = phaseDone
+		}
 		return t.lang != langNone
 	}
 	indented := len(b) < len(s)
@@ -176,7 +213,7 @@ func (t *trace) step(s string) bool {
 	case langAt:
 		return t.stepAt(b, k, indented)
 	case langRuby:
-		if k == langRuby || indented {
+		if k == langRuby || indented || t.phase == phaseSource || strings.HasPrefix(b, "Did you mean?") {
 			t.phase = phaseFrames
 			return true
 		}
@@ -192,6 +229,8 @@ func (t *trace) step(s string) bool {
 		if k == langPHP || indented || hasAnyPrefix(b, `"}`, "Next ", "PHP Stack trace:", "PHP   ") {
 			return true
 		}
+	case langReport, langNative, langBeam, langKernel, langLua, langShell, langDart, langPerl:
+		return t.stepDump(b, indented)
 	case langNone:
 		if k != langNone {
 			t.lang, t.phase = k, phaseFrames
@@ -212,7 +251,7 @@ func (t *trace) stepGo(b string, k lang, indented bool) bool {
 		return goFunction(b) || strings.HasPrefix(b, "...") || strings.HasPrefix(b, "exit status ") || goRegister(b)
 	}
 	return strings.HasPrefix(b, "[signal ") || strings.HasPrefix(b, "panic: ") && strings.Contains(b, "[recovered") ||
-		strings.HasPrefix(b, "fatal error: ") || strings.HasPrefix(b, "exit status ")
+		strings.HasPrefix(b, "runtime: ") || strings.HasPrefix(b, "fatal error: ") || strings.HasPrefix(b, "exit status ")
 }
 
 func (t *trace) stepPython(b string, k lang, indent int) bool {
@@ -231,7 +270,12 @@ func (t *trace) stepPython(b string, k lang, indent int) bool {
 		t.phase = phaseChained
 		return true
 	case hasAnyPrefix(b, "(Background on this error", "[SQL: ", "[parameters: ", "Current thread 0x", "Thread 0x", "Extension modules: ",
-		"Python runtime state:", "future: <"):
+		"Python runtime state:", "future: <", "task: <", "Arguments: (", "Arguments: {", `"""`):
+		return true
+	case b == "Call stack:":
+		t.phase = phaseFrames
+		return true
+	case t.phase == phaseChained && strings.HasPrefix(b, "concurrent.futures.process._RemoteTraceback:"):
 		return true
 	case k == langPython:
 		if t.phase == phaseDone && strings.HasPrefix(b, `File "`) && !indented {
@@ -260,14 +304,21 @@ func (t *trace) stepAt(b string, k lang, indented bool) bool {
 		if !indented {
 			t.phase = phaseFrames
 		}
-	case phaseThrown:
-		t.phase = phaseFrames
-		return true
+	case phaseThrown: // the error's text, up to its frames or, where it is no Error, to what Node says last
+		if k == langAt || strings.HasPrefix(b, "Node.js v") {
+			t.phase = phaseFrames
+		}
+		t.depth++
+		return t.depth < maxThrown || t.phase == phaseFrames
 	case phaseText:
 		if k != langAt && !indented {
 			t.depth++
 			return t.depth <= maxTextLines
 		}
+	}
+	if k == langPHP && t.phase == phaseStart && b == "Stack trace:" { // an exception that was logged as text
+		t.lang, t.phase = langPHP, phaseFrames
+		return true
 	}
 	if k == langAt || indented {
 		t.phase = phaseFrames
@@ -276,8 +327,20 @@ func (t *trace) stepAt(b string, k lang, indented bool) bool {
 		}
 		return true
 	}
-	return t.phase == phaseFrames && (strings.Trim(b, "}]), ") == "" || strings.HasPrefix(b, "Node.js v"))
+	if b == "Caused by:" || b == "Stack backtrace:" { // Rust's anyhow
+		t.phase = phaseFrames
+		return true
+	}
+	if hasAnyPrefix(b, "Require stack:", "Assembly trace from producer [", "Error has been observed at the following site(s):", "Original Stack Trace:") {
+		t.phase = phaseFrames
+		return true
+	}
+	return t.phase == phaseFrames && (strings.Trim(b, "}]), ") == "" || strings.HasPrefix(b, "Node.js v") || strings.HasPrefix(b, "- /") ||
+		strings.HasPrefix(b, "Emitted '") && strings.HasSuffix(b, " at:"))
 }
+
+// maxThrown is how many lines Node may print of what was thrown.
+const maxThrown = 64
 
 // maxTextLines is how many lines the text of an uncaught exception may have before its frames must come.
 const maxTextLines = 8
