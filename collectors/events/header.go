@@ -64,9 +64,19 @@ type scanner struct {
 	names [2]string
 	n     int // names used
 
-	noEpoch bool // a number in front is a number: the source has no time stamps
-	levelAt int  // where the level stands, -1 where there is none
+	levelAt int // where the level stands, -1 where there is none
+	before  int // the end of what was certainly header before the level came
+	soft    int // brackets taken that are neither a time stamp nor a level
+	scanOptions
 }
+
+// scanOptions are what a profile tells the scanner.
+type scanOptions struct {
+	noEpoch bool // a number in front is a number: the source has no time stamps
+	maxSoft int  // how many brackets may be taken that are neither a time stamp nor a level, -1 for any
+}
+
+var anyHeader = scanOptions{maxSoft: -1}
 
 const (
 	maxHeaderTokens = 14
@@ -79,18 +89,29 @@ func (r *reader) scanText(s string, h *head) bool {
 	if r.prof != nil && h.format != FormatSyslog {
 		return r.scanLearned(r.prof, s, h)
 	}
-	ok, _ := r.scanFixed(s, h, false)
-	return ok
+	got := r.scanFixed(s, h, anyHeader)
+	if got.levelAt == 0 && !h.timed && h.format == FormatSyslog && isLower(s[0]) {
+		h.show = s // "error: ...", as daemons without a logger write it: words, though they tell the severity
+	}
+	return got.ok
 }
 
-// scanFixed reads the header of a text line without knowing of any other line, and gives where the level stands in it,
-// -1 where there is none.
-func (r *reader) scanFixed(s string, h *head, noEpoch bool) (ok bool, levelAt int) {
+// scanned is what the fixed scanner tells beside what it writes into the head.
+type scanned struct {
+	ok      bool // there was a header
+	levelAt int  // where the level stands, -1 where there is none
+	before  int  // where what is certainly header before the level ends
+	soft    int  // brackets taken that are neither a time stamp nor a level
+	named   bool // it took a logger's name
+}
+
+// scanFixed reads the header of a text line without knowing of any other line.
+func (r *reader) scanFixed(s string, h *head, o scanOptions) scanned {
 	h.msg = s
 	if s == "" || s[0] == ' ' || s[0] == '\t' || s[0] >= 0x80 {
-		return false, -1
+		return scanned{levelAt: -1}
 	}
-	c := scanner{s: s, h: h, noEpoch: noEpoch, levelAt: -1}
+	c := scanner{s: s, h: h, scanOptions: o, levelAt: -1}
 	pid, thread, logger := h.pid, h.thread, h.logger
 	for n := 0; n < maxHeaderTokens && c.i < len(s); n++ {
 		if !c.token(n == 0) {
@@ -100,7 +121,7 @@ func (r *reader) scanFixed(s string, h *head, noEpoch bool) (ok bool, levelAt in
 	}
 	if !h.timed && !h.leveled {
 		h.pid, h.thread, h.logger, h.trace = pid, thread, logger, ""
-		return false, -1
+		return scanned{levelAt: -1}
 	}
 	if h.timed {
 		h.time = c.st.resolve(r.ref, r.loc)
@@ -109,7 +130,7 @@ func (r *reader) scanFixed(s string, h *head, noEpoch bool) (ok bool, levelAt in
 	if h.msg = c.message(); h.msg == "" && c.levelAt >= 0 {
 		h.bare = s[c.levelAt:]
 	}
-	return true, c.levelAt
+	return scanned{ok: true, levelAt: c.levelAt, before: c.before, soft: c.soft, named: h.logger != logger}
 }
 
 // message is what stands behind the header. Indentation is kept where it says something: after a header that ends with a
@@ -225,6 +246,6 @@ func (c *scanner) commit() {
 
 func (c *scanner) level(sev incident.Severity, n int) {
 	c.h.sev, c.h.leveled = sev, true
-	c.levelAt = c.i
+	c.levelAt, c.before = c.i, c.mark
 	c.advance(n)
 }

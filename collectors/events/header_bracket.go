@@ -53,6 +53,19 @@ func (c *scanner) bracket(s string, end byte) bool {
 			}
 		}
 	}
+	if c.soft >= c.maxSoft && c.maxSoft >= 0 {
+		return false // in this source a bracket here is a part of the message
+	}
+	if !c.softBracket(s, in, n) {
+		return false
+	}
+	c.soft++
+	return true
+}
+
+// softBracket reads a bracket that is neither a time stamp nor a level.
+func (c *scanner) softBracket(s, in string, n int) bool {
+	h := c.h
 	if p, ok := pidIn(in); ok {
 		if h.pid == "" {
 			c.pid = p

@@ -64,7 +64,7 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
 		return true
 	}
-	if !e.h.timed || e.loose >= maxLoose || n.prof != e.prof && n.prof != nil && n.prof.kind == profileHeadless || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
+	if !e.h.timed || e.loose >= maxLoose || n.prof != nil && n.prof.kind == profileHeadless || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
 		return false
 	}
 	e.loose++

@@ -1,28 +1,27 @@
 package events
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // What is learned is learned from samples: the beginnings of the source's lines, as they stand without their transport.
 // A column has to be there in nine lines of ten, in a source with few samples in all of them. Whatever can't be told
 // from words of a message stays with the message: it costs less to have a constant word in a cluster's key than to lose one.
 
 const (
-	maxSamples = 160 // lines that a profile is learned from
+	maxSamples = 128 // lines that a profile is learned from
 	minSamples = 16  // fewer say nothing
-	maxSample  = 200 // bytes kept of one
+	maxSample  = 384 // bytes kept of one
 )
 
 // view is a sample as the fixed scanner reads it.
 type view struct {
-	s             string
-	timed, dated  bool // dated: timed by more than a number
-	leveled       bool
-	msg           string // what the scanner leaves of it
-	epoch         int    // token of the first stamp that the scanner does not reach, 0 where there is none near
-	lone, nesting bool
+	s            string
+	timed, dated bool // dated: timed by more than a number
+	leveled      bool
+	msg          string // what the scanner leaves of it
+	words        string // msg with the level's word
+	soft         int
+	named        bool
+	lone         bool // one blank in front
 }
 
 // lesson is what is looked at while a profile is learned.
@@ -34,7 +33,7 @@ type lesson struct {
 
 // learn makes a profile of samples; nil where they are too few to say anything. It depends on the samples alone.
 func learn(samples []string, base *reader) *profile {
-	l := lesson{rd: reader{only: FormatAuto, ref: base.ref, loc: base.loc}}
+	l := lesson{rd: reader{only: FormatAuto, ref: base.ref, loc: base.loc}, p: profile{soft: -1}}
 	var lines, timed, dated, leveled int
 	for _, s := range samples {
 		v := view{s: s, lone: s[0] == ' '}
@@ -61,7 +60,7 @@ func learn(samples []string, base *reader) *profile {
 		l.p.kind = profileTimed
 		l.learnColumns(func(v *view) bool { return v.timed })
 	case timed*20 >= lines && dated*20 >= lines:
-		return &profile{kind: profileMixed}
+		return &profile{kind: profileMixed, soft: -1}
 	case l.learnPrefix():
 		l.p.kind = profileTimed
 		l.learnColumns(func(v *view) bool { return v.timed })
@@ -80,11 +79,14 @@ func learn(samples []string, base *reader) *profile {
 func (l *lesson) view(s string) view {
 	var h head
 	v := view{s: s}
-	_, _ = l.rd.scanFixed(s, &h, false)
-	v.timed, v.leveled, v.msg = h.timed, h.leveled, h.msg
+	got := l.rd.scanFixed(s, &h, scanOptions{maxSoft: l.p.soft})
+	v.timed, v.leveled, v.msg, v.soft, v.named = h.timed, h.leveled, h.msg, got.soft, got.named
+	if v.words = v.msg; got.levelAt >= 0 {
+		v.words = unleveled(s, got)
+	}
 	if v.timed {
 		var g head
-		_, _ = l.rd.scanFixed(s, &g, true)
+		l.rd.scanFixed(s, &g, scanOptions{noEpoch: true, maxSoft: -1})
 		v.dated = g.timed
 	}
 	return v
@@ -130,8 +132,14 @@ func (l *lesson) learnPrefix() bool {
 		words[combo] = true
 	}
 	n := counts[best]
-	wordy := slices.ContainsFunc(plain[:best], func(k int) bool { return k*10 > n })
-	if wordy && (plain[0]*10 > n || len(words) < 3) {
+	wordy := 0
+	for _, k := range plain[:best] {
+		if k*10 > n {
+			wordy++
+		}
+	}
+	// words may stand there where a number or an id stands before them and they vary, as no sentence's do
+	if wordy > 0 && (plain[0]*10 > n || len(words) < 2 || len(words) == 2 && best-wordy < 2) {
 		return false
 	}
 	l.p.prefix = best
@@ -140,7 +148,8 @@ func (l *lesson) learnPrefix() bool {
 		v.timed = false
 		if k := l.p.skipPrefix(v.s); k > 0 && !v.lone {
 			w := l.view(v.s[k:])
-			v.timed, v.leveled, v.msg = w.timed, w.leveled, w.msg
+			w.s = v.s
+			*v = w
 		}
 	}
 	return true
@@ -166,52 +175,107 @@ func nearly(k, n int) bool { return n > 0 && k >= n-max(n/10, 1) }
 
 // learnColumns looks for the columns behind what the scanner reads of the lines that have a header.
 func (l *lesson) learnColumns(has func(*view) bool) {
+	l.learnBrackets(has)
 	lines, leveled := make([]cursor, 0, len(l.views)), 0
 	for i := range l.views {
 		if v := &l.views[i]; !v.lone && has(v) {
 			if v.leveled {
 				leveled++
 			}
-			lines = append(lines, cursor{s: v.msg})
+			lines = append(lines, cursor{s: v.msg, named: v.named})
 		}
 	}
 	if len(lines) < minSamples {
 		return
 	}
-	l.p.keep = l.p.kind == profileTimed && leveled > 0 && leveled*2 < len(lines)
+	if l.p.keep = l.p.kind == profileTimed && leveled*2 < len(lines); l.p.keep {
+		k := 0
+		for i := range l.views {
+			if v := &l.views[i]; !v.lone && has(v) {
+				lines[k] = cursor{s: v.words, named: v.named && !v.leveled}
+				k++
+			}
+		}
+	}
 	if leveled == 0 && l.p.kind == profileTimed {
-		l.p.nested = l.learnNested(lines)
+		l.learnNested(lines)
 	}
 	g := gathering{lines: lines, total: len(lines), leveled: leveled*2 >= len(lines)}
 	for len(g.steps) < maxSteps-6 && g.next() {
 	}
 	l.p.steps = g.steps
-	if len(g.steps) > 0 {
-		l.p.keep = false
+}
+
+// learnBrackets looks how many brackets three lines of four have in their header. What comes beyond that now and then is the
+// beginning of a message.
+func (l *lesson) learnBrackets(has func(*view) bool) {
+	var counts [maxHeaderTokens + 1]int
+	n := 0
+	for i := range l.views {
+		if v := &l.views[i]; !v.lone && has(v) {
+			n++
+			counts[min(v.soft, maxHeaderTokens)]++
+		}
+	}
+	k := brackets(counts[:], n)
+	l.p.soft = k
+	for i := range l.views {
+		v := &l.views[i]
+		if v.lone || !has(v) || v.soft <= k {
+			continue
+		}
+		w := l.view(v.s[l.p.skipped(v.s):])
+		w.s = v.s
+		*v = w
 	}
 }
 
-// learnNested says whether nearly all messages have a header of their own, and reads over it.
-func (l *lesson) learnNested(lines []cursor) bool {
-	n := 0
-	out := make([]string, len(lines))
+// brackets gives the number of brackets that three lines of four have at least; counts says how many of the n lines have
+// how many.
+func brackets(counts []int, n int) int {
+	k, more := 0, n-counts[0] // lines that have more than k
+	for more*4 >= n*3 && more > 0 && k+1 < len(counts) {
+		k++
+		more -= counts[k]
+	}
+	return k
+}
+
+// skipped is skipPrefix where there may be none.
+func (p *profile) skipped(s string) int {
+	if p.prefix == 0 {
+		return 0
+	}
+	return p.skipPrefix(s)
+}
+
+// learnNested finds out whether nearly all messages have a header of their own, and reads over it.
+func (l *lesson) learnNested(lines []cursor) {
+	var counts [maxHeaderTokens + 1]int
+	n, text := 0, 0
 	for i := range lines {
 		var h head
-		l.rd.read(lines[i].s, &h)
-		if h.headed && (h.timed || h.leveled) && h.format != FormatAccess {
-			n++
-			out[i] = h.msg
-		} else if strings.HasPrefix(lines[i].s, `{"`) {
-			n++ // the sample is a part of the line only
+		switch l.rd.read(lines[i].s, &h); {
+		case strings.HasPrefix(lines[i].s, `{"`):
+			n++ // the sample may be a part of the line only
+		case h.headed && (h.timed || h.leveled) && h.format != FormatAccess:
+			if n++; h.format == "" || h.format == FormatText {
+				text++
+				counts[min(l.rd.scanFixed(lines[i].s, &head{}, anyHeader).soft, maxHeaderTokens)]++
+			}
 		}
 	}
 	if !nearly(n, len(lines)) {
-		return false
+		return
 	}
+	l.p.inner = &profile{kind: profileMixed, soft: brackets(counts[:], text)}
 	for i := range lines {
-		lines[i].s = out[i]
+		var h head
+		in := l.rd
+		in.prof = l.p.inner
+		in.read(lines[i].s, &h)
+		lines[i] = cursor{s: h.msg, named: h.logger != ""}
 	}
-	return true
 }
 
 // loneBlanks says whether lines with one blank in front are lines like any other: they stand alone, behind lines of

@@ -2,9 +2,10 @@ package events
 
 // cursor is a line and how far its columns are known.
 type cursor struct {
-	s    string
-	i    int
-	gone bool // it does not have the columns that the others have
+	s     string
+	i     int
+	named bool // the scanner took a logger's name off it
+	gone  bool // it does not have the columns that the others have
 }
 
 // gathering finds the columns of lines, group by group.
@@ -81,7 +82,7 @@ func (g *gathering) try(group []step) bool {
 		if l.gone {
 			continue
 		}
-		c := columnScan{s: l.s, i: l.i}
+		c := columnScan{s: l.s, i: l.i, named: l.named && len(g.steps) == 0}
 		ok, begin := true, 0
 		for _, st := range group {
 			begin = skipBlanks(c.s, c.i)
@@ -90,6 +91,11 @@ func (g *gathering) try(group []step) bool {
 			}
 		}
 		if !ok {
+			continue
+		}
+		if c.i == l.i { // the scanner had it already
+			n++
+			ends[i] = -1
 			continue
 		}
 		ends[i] = skipSeparatorsAt(c.s, c.i)
@@ -106,13 +112,14 @@ func (g *gathering) try(group []step) bool {
 		f := skipBlanks(c.s, l.i)
 		firsts[c.s[f:tokenEnd(c.s, f)]]++
 	}
-	if !nearly(n, g.total) || !g.plausible(group, n, values, firsts) {
+	if len(values) == 0 || !nearly(n, g.total) || !g.plausible(group, n, values, firsts) {
 		return false
 	}
 	for i := range g.lines {
-		if ends[i] > 0 {
+		switch {
+		case ends[i] > 0:
 			g.lines[i].i = ends[i]
-		} else {
+		case ends[i] == 0:
 			g.lines[i].gone = true
 		}
 	}

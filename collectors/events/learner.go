@@ -21,7 +21,8 @@ const (
 	maxHeldBytes = 64 << 10
 	maxHeldTime  = 5 * time.Second
 	enough       = 48 // samples that do where lines are not held back
-	maxMisses    = 24 // lines in a row that do not fit
+	maxMisses    = 96 // 24 lines in a row that do not fit, or more where one in four does not
+	missCost     = 4
 	firstReview  = 1 << 10
 	lastReview   = 1 << 20
 )
@@ -164,12 +165,12 @@ func (lr *learner) count(f fitness, p *profile) {
 		return
 	}
 	if f == fitNo {
-		if lr.misses++; lr.misses >= maxMisses {
+		if lr.misses += missCost; lr.misses >= maxMisses {
 			lr.anew(true)
 		}
 		return
 	}
-	lr.misses = 0
+	lr.misses = max(lr.misses-1, 0)
 	if lr.review > 0 {
 		if lr.age++; lr.age >= lr.review {
 			lr.anew(false)

@@ -28,8 +28,12 @@ func (w *stateWriter) profiles(ps []*profile) {
 	w.uint(uint64(len(ps)))
 	for _, p := range ps {
 		w.b = append(w.b, byte(p.kind))
-		w.flags(p.nested, p.keep, p.lone)
+		w.flags(p.inner != nil, p.keep, p.lone)
 		w.uint(uint64(p.prefix))
+		w.uint(uint64(p.soft + 1))
+		if p.inner != nil {
+			w.uint(uint64(p.inner.soft + 1))
+		}
 		w.uint(uint64(len(p.steps)))
 		for _, s := range p.steps {
 			w.b = append(w.b, byte(s.op), s.sep)
@@ -43,8 +47,12 @@ func (r *stateReader) profiles() []*profile {
 	for range r.count(maxLanes + 2) {
 		p := &profile{kind: profileKind(r.byte())}
 		f := r.byte()
-		p.nested, p.keep, p.lone = f&1 != 0, f&2 != 0, f&4 != 0
+		p.keep, p.lone = f&2 != 0, f&4 != 0
 		p.prefix = r.count(maxPrefix)
+		p.soft = r.count(maxHeaderTokens+1) - 1
+		if f&1 != 0 {
+			p.inner = &profile{kind: profileMixed, soft: r.count(maxHeaderTokens+1) - 1}
+		}
 		for range r.count(maxSteps) {
 			s := step{op: op(r.byte()), sep: r.byte()}
 			e := r.byte()

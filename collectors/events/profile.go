@@ -15,15 +15,16 @@ import (
 // A profile never changes. An event keeps the one it was read with, so that it is read the same way when it is restored.
 type profile struct {
 	kind   profileKind
-	prefix int    // tokens in front of the first time stamp, which the scanner would not read over
-	nested bool   // behind the time stamp stands a line with a header of its own: kubectl --timestamps, docker logs -t
-	keep   bool   // levels are words of the message: few of the source's lines have one
-	lone   bool   // one blank in front of a line is the writer's own and no continuation
-	steps  []step // columns behind what the scanner reads
+	prefix int      // tokens in front of the first time stamp, which the scanner would not read over
+	inner  *profile // behind the time stamp stands a line with a header of its own: kubectl --timestamps, docker logs -t
+	keep   bool     // levels are words of the message: few of the source's lines have one
+	soft   int      // brackets that the scanner may take, -1 for any: what has one now and then has it in its message
+	lone   bool     // one blank in front of a line is the writer's own and no continuation
+	steps  []step   // columns behind what the scanner reads
 }
 
 func (p *profile) equal(o *profile) bool {
-	return p.kind == o.kind && p.prefix == o.prefix && p.nested == o.nested && p.keep == o.keep && p.lone == o.lone && slices.Equal(p.steps, o.steps)
+	return p.kind == o.kind && p.prefix == o.prefix && (p.inner == nil) == (o.inner == nil) && (p.inner == nil || p.inner.equal(o.inner)) && p.keep == o.keep && p.lone == o.lone && p.soft == o.soft && slices.Equal(p.steps, o.steps)
 }
 
 // profileKind is what the lines of a source have in common.
@@ -100,11 +101,11 @@ func (r *reader) scanLearned(p *profile, s string, h *head) bool {
 		if k := p.skipPrefix(s); k > 0 {
 			body = s[k:]
 		} else {
-			ok, _ := r.scanFixed(s, h, false)
-			return ok
+			return r.scanFixed(s, h, anyHeader).ok
 		}
 	}
-	ok, level := r.scanFixed(body, h, p.kind == profileHeadless)
+	got := r.scanFixed(body, h, scanOptions{noEpoch: p.kind == profileHeadless, maxSoft: p.soft})
+	ok := got.ok
 	switch p.kind {
 	case profileHeadless:
 		if !h.timed {
@@ -120,8 +121,8 @@ func (r *reader) scanLearned(p *profile, s string, h *head) bool {
 			return ok
 		}
 		r.fit = fitYes
-		if p.nested && !h.leveled {
-			r.readNested(h)
+		if p.inner != nil && !h.leveled {
+			r.readNested(p.inner, h)
 			if h.format == FormatJSON || h.format == FormatLogfmt {
 				return ok
 			}
@@ -130,14 +131,28 @@ func (r *reader) scanLearned(p *profile, s string, h *head) bool {
 		r.fit = fitYes
 		return ok
 	}
-	if p.keep && level >= 0 {
-		h.show = body[level:]
-	} else if len(p.steps) > 0 {
-		if !p.columns(h) {
+	switch {
+	case p.keep && got.levelAt >= 0:
+		// the level stands: what it says, and that a header was there; its word is the message's
+		var words head
+		words.msg = unleveled(body, got)
+		if !p.columns(&words, false) && len(p.steps) > 0 {
 			r.fit = fitNo
 		}
+		h.show = words.msg
+	case len(p.steps) > 0 && !p.columns(h, got.named):
+		r.fit = fitNo
 	}
 	return ok
+}
+
+// unleveled is the message of a line whose level is a word of it.
+func unleveled(s string, got scanned) string {
+	if got.before == 0 {
+		return s
+	}
+	c := scanner{s: s, mark: got.before}
+	return c.message()
 }
 
 // skipPrefix gives where the time stamp of a line stands, 0 where it is not where it should be.
@@ -155,8 +170,8 @@ func (p *profile) skipPrefix(s string) int {
 
 // readNested reads a message as a line with a header of its own. What it says goes before what the line around it says,
 // but for a time without a date.
-func (r *reader) readNested(h *head) {
-	inner := reader{only: FormatAuto, ref: r.ref, loc: r.loc}
+func (r *reader) readNested(p *profile, h *head) {
+	inner := reader{only: FormatAuto, ref: r.ref, loc: r.loc, prof: p}
 	t, msg, format := h.time, h.msg, h.format
 	h.timed, h.headed, h.time = false, false, incident.Record{}.Time
 	if !t.IsZero() {
@@ -173,8 +188,8 @@ func (r *reader) readNested(h *head) {
 }
 
 // columns takes the learned columns off h.msg and says whether all were there.
-func (p *profile) columns(h *head) bool {
-	c := columnScan{s: h.msg}
+func (p *profile) columns(h *head, named bool) bool {
+	c := columnScan{s: h.msg, named: named}
 	mark, all := 0, true
 	var done columnScan
 	for _, st := range p.steps {
@@ -190,7 +205,7 @@ func (p *profile) columns(h *head) bool {
 			c.i = skipSeparatorsAt(c.s, c.i)
 		}
 	}
-	if mark == 0 {
+	if mark == 0 { // or the scanner took all there was
 		return all
 	}
 	sc := scanner{s: h.msg, mark: mark}
@@ -216,8 +231,9 @@ func (p *profile) columns(h *head) bool {
 
 // columnScan walks over the columns of one line.
 type columnScan struct {
-	s string
-	i int
+	s     string
+	i     int
+	named bool // the scanner took a name already, which may be the one that the first column is
 
 	leveled            bool
 	sev                incident.Severity
@@ -226,6 +242,9 @@ type columnScan struct {
 
 // step reads one column and says whether it was there.
 func (c *columnScan) step(st step) bool {
+	if c.i == 0 && c.named && (st.op == opTag || st.op == opName) && st.end {
+		return true
+	}
 	c.i = skipBlanks(c.s, c.i)
 	s := c.s[c.i:]
 	if s == "" {

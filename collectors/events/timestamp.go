@@ -183,6 +183,15 @@ func (st *stamp) setClock(h, m, s int) bool {
 // scanISODate reads 2024-01-02T15:04:05.000Z and its many cousins; s begins with four digits.
 func scanISODate(s string, st *stamp) int {
 	sep := at(s, 4)
+	if sep == ' ' && monthOf(s, 5) > 0 { // 2024 Jan  2 15:04:05
+		y, _ := digits(s, 0, 4)
+		n := scanNamedStamp(s[5:], st)
+		if n == 0 || !st.noYear || y < 1970 || y > 2200 {
+			return 0
+		}
+		st.year, st.noYear = y, false
+		return n + 5
+	}
 	if sep != '-' && sep != '/' && sep != '.' || at(s, 7) != sep {
 		return 0
 	}
@@ -257,6 +266,19 @@ func scanShortStamp(s string, st *stamp, n int) int {
 		}
 	case '-', '.': // 01-02 15:04:05.000 (Android), 10.30 16:49:06
 		b, ok := digits(s, n+1, 2)
+		if y, dated := digits(s, n+4, 4); ok && dated && at(s, n+3) == s[n] { // 02.01.2024 15:04:05, the day first unless that can't be
+			if b > 12 {
+				a, b = b, a
+			}
+			if c := at(s, n+8); c != ' ' && c != 'T' && c != ',' || y < 1970 || y > 2200 || !st.setDate(y, b, a) {
+				return 0
+			}
+			i := n + 9
+			if at(s, i) == ' ' {
+				i++
+			}
+			return scanClock(s, i, st)
+		}
 		if ok && at(s, n+3) == ' ' && st.setDate(0, a, b) {
 			st.noYear = true
 			return scanClock(s, n+4, st)

@@ -55,8 +55,15 @@ func scanNamedStamp(s string, st *stamp) int {
 			return 0
 		}
 		if isDigit(at(s, i)) { // Mon, 02 Jan 2024 15:04:05 +0000
-			n := run(s, i, 2)
+			n := run(s, i, 5)
 			var sub stamp
+			if n == 4 { // Tue 2024-01-02 15:04:05 UTC, as systemd prints it
+				if k := scanISODate(s[i:], st); k > 0 {
+					return i + k
+				}
+				return 0
+			}
+			n = min(n, 2)
 			if k := scanShortStamp(s[i:], &sub, n); k > 0 && !sub.noDate {
 				*st = sub
 				return i + k

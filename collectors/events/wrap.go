@@ -2,6 +2,8 @@ package events
 
 import (
 	"strings"
+
+	"github.com/logwright/logwright/agent/incident"
 )
 
 // wrapped is a line without what a transport put around it.
@@ -241,7 +243,7 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 	if iso && !colon {
 		return false
 	}
-	if iso && pid == "" && pri < 0 && st.nsec == 0 && s[tag:q] != "kernel" {
+	if iso && pid == "" && pri < 0 && (st.nsec == 0 || s[i+n-1] == 'Z') && s[tag:q] != "kernel" {
 		return false // as likely "time word word: message"
 	}
 	name, lane := s[tag:q], s[tag:end]
@@ -256,9 +258,37 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 	body := s[end:]
 	if colon {
 		body = body[1:]
+	} else if pid != "" {
+		body = address(body, h)
 	}
 	w.take(lane, strings.TrimPrefix(body, " "))
 	return true
+}
+
+// address takes off what launchd and others put between tag and colon: " (service[123]):", " (service) <Notice>:", " <Error>:".
+func address(s string, h *head) string {
+	i := skipBlanks(s, 0)
+	if at(s, i) == '(' {
+		k := strings.IndexByte(s[i:min(len(s), i+160)], ')')
+		if k < 0 {
+			return s
+		}
+		i = skipBlanks(s, i+k+1)
+	}
+	if at(s, i) == '<' {
+		k := strings.IndexByte(s[i:min(len(s), i+16)], '>')
+		if k < 0 {
+			return s
+		}
+		if sev, ok := levelWord(s[i+1 : i+k]); ok && sev >= incident.SeverityWarning && at(s, i+k+1) == ':' {
+			h.sev = max(h.sev, sev)
+		}
+		i += k + 1
+	}
+	if at(s, i) != ':' || i == 0 {
+		return s
+	}
+	return s[i+1:]
 }
 
 // unwrap5424 reads "time host app procid msgid structured-data message" at i.
