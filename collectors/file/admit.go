@@ -83,6 +83,7 @@ func (r *run) admit(e entry) error {
 	}
 	delete(r.passed, e.id)
 	if len(r.streams) >= r.cfg.MaxFiles {
+		r.refused = true
 		if !r.crowded {
 			r.crowded = true
 			r.log.Warn("there are more log files than max_files: some are not read", "max_files", r.cfg.MaxFiles, "file", e.path,

@@ -61,7 +61,8 @@ type run struct {
 	displaced map[string]displaced
 	// matchable are the directories in which a new file could match, and those of the links that lead there.
 	matchable []string
-	crowded   bool // that there are too many files was told
+	// refused says that there was no room for a file in this scan, crowded that it was told.
+	refused, crowded bool
 	// unready are compressed files that can't be read, perhaps not yet.
 	unready map[fileID]unready
 
@@ -263,6 +264,9 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 	wrote := s.mtime
 	if s.f != nil {
 		if fi, err := s.f.Stat(); err == nil {
+			if fi.Size() != s.size {
+				s.quiet = r.now()
+			}
 			s.size, s.mtime = fi.Size(), fi.ModTime().UnixNano()
 		}
 	}

@@ -99,10 +99,13 @@ func TestCopytruncateRace(t *testing.T) {
 	b.settle()
 	f, err := os.OpenFile(b.path("app.log"), os.O_APPEND|os.O_WRONLY, 0)
 	b.must(err)
-	stop, stopped := make(chan struct{}), make(chan int)
+	stop, stopped, began := make(chan struct{}), make(chan int), make(chan struct{})
 	go func() {
 		n := 0
 		for ; ; n++ {
+			if n == 100 {
+				close(began)
+			}
 			select {
 			case <-stop:
 				stopped <- n
@@ -112,6 +115,7 @@ func TestCopytruncateRace(t *testing.T) {
 			}
 		}
 	}()
+	<-began // or there is nothing to rotate
 	for i := range 10 {
 		b.settle()
 		for n := i; n > 0; n-- {

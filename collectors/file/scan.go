@@ -127,7 +127,7 @@ func (r *run) found(s *stream, e entry) {
 	s.rotated = now
 	r.writtenSinceEmpty(s, e)
 	if e.size != s.size || e.mtime != s.mtime {
-		s.dirty = true
+		s.dirty, s.quiet = true, r.now() // also where it is an unfinished line that grows
 		if e.size < s.size {
 			s.rewind()
 		}
@@ -160,7 +160,7 @@ func (r *run) locate(s *stream, listing listings) {
 		}
 		if s.f != nil {
 			if fi, err := s.f.Stat(); err == nil && fi.Size() != s.size {
-				s.size, s.dirty = fi.Size(), true
+				s.size, s.dirty, s.quiet = fi.Size(), true, r.now()
 			}
 		}
 		return
@@ -172,7 +172,8 @@ func (r *run) locate(s *stream, listing listings) {
 
 // settle ends what is over and forgets what was over for long, or earlier where there are too many.
 func (r *run) settle() error {
-	now := r.now()
+	now, refused := r.now(), r.refused
+	r.refused = false
 	for _, s := range slices.Clone(r.order) {
 		quiet := now.Sub(s.quiet) >= r.cfg.RotatedWait
 		var err error
@@ -190,11 +191,12 @@ func (r *run) settle() error {
 		if err != nil {
 			return err
 		}
-		crowd := len(r.streams) >= r.cfg.MaxFiles
+		crowd := refused || len(r.streams) >= r.cfg.MaxFiles
 		if s.ended && s.away != 0 && s.seen != r.scans && (crowd || now.Sub(time.Unix(s.away, 0)) >= r.cfg.ForgetAfter) {
 			if err := r.drop(s); err != nil {
 				return err
 			}
+			r.rescan = r.rescan || refused // there is room now
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ type watcher struct {
 	log  *slog.Logger
 	fs   *fsnotify.Watcher // nil where nothing can be watched
 	want bool              // watch: inotify
+	// remote names the file system of a directory that inotify is blind for.
+	remote func(dir string) string
 	// dirs are the directories that are watched, or, with false, can't be and are polled; inodes are those being watched,
 	// since a directory of the same name may be another one later.
 	dirs   map[string]bool
@@ -37,7 +39,7 @@ type watcher struct {
 // newWatcher starts watching. Without inotify (mode poll, or none to be had) every directory counts as polled.
 func newWatcher(mode string, log *slog.Logger) *watcher {
 	w := &watcher{
-		log: log, want: mode == WatchInotify,
+		log: log, want: mode == WatchInotify, remote: remote,
 		dirs: map[string]bool{}, inodes: map[string]fileID{}, changed: map[string]bool{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -130,7 +132,7 @@ func (w *watcher) add(dir string) {
 		w.dirs[dir] = false
 		return
 	}
-	if name := remote(dir); name != "" {
+	if name := w.remote(dir); name != "" {
 		if w.want {
 			w.log.Warn("inotify doesn't see what other hosts write, files are polled", "directory", dir, "filesystem", name)
 		}
