@@ -11,7 +11,7 @@ GOVULNCHECK_VERSION   := v1.9.0
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps lint vuln bench bench-diagnose score fuzz clean
+.PHONY: help build test test-deps lint vuln bench bench-diagnose bench-peers score fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: ## every benchmark once, a second each
 # Flags: make bench-diagnose BENCHFLAGS='-size 200 -runs 1 -kinds mix'
 bench-diagnose: build ## time and peak memory of `diagnose` on 1 GB and on hostile logs, beside a loop that counts lines
 	cd bench && $(GO) run ./diagnose -binary $(CURDIR)/bin/logwright $(BENCHFLAGS)
+
+# Flags: make bench-peers BENCHFLAGS=-quick. LOGWRIGHT_SHARED=DIR measures the samples in DIR/loghub, too.
+bench-peers: ## tailing and clustering beside other libraries, in one run; writes docs/peers.md and docs/peers.svg
+	cd bench && $(GO) test ./logs ./peers && $(GO) run ./peers -out $(CURDIR)/docs $(BENCHFLAGS)
 
 # Flags: make score SCOREFLAGS='-lines 40000 -mistakes 3 -kinds kafka,redis'
 score: build ## how well headers are found and lines clustered, on made-up logs whose truth is known
