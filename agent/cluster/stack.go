@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -10,51 +11,88 @@ import (
 
 // An event with frames is identified by the exception's type and its own frames: the in-app ones, or the top ones where
 // none is. Line numbers are left out, and so is everything in a name that a compiler, a bundler or a proxy makes up and
-// that changes with the next build: counters of lambdas and anonymous classes, addresses, hashes. A frame counts once
-// however deep the recursion was.
+// that changes with the next build: counters of lambdas and anonymous classes, addresses, hashes.
+//
+// Only the nearest own frames count, and those down to where one comes again: how deep a recursion was, and how much of the
+// stack was cut for it, must not matter, and neither must a thread pool or a server below. The ways to one bug through
+// different entry points of the service's own (two routes that call the same function) stay two clusters where they are
+// near: to open two incidents for one bug is the smaller harm than to hide one bug in another's.
 
 const (
-	framesInApp = 32 // frames that make the fingerprint
-	framesTop   = 3  // of those that are no application's
+	framesInApp = 8 // own frames that make the fingerprint
+	framesTop   = 3 // of those that are no application's
 	framesSeen  = 512
 	noteLimit   = 256
 )
 
 // fingerprint appends 32 hexadecimal characters that stand for r's stack.
 func fingerprint(b []byte, r *incident.Record) []byte {
-	h := sha256.New()
-	h.Write([]byte(normalName(r.Exception)))
-	seen := make(map[string]bool, 16)
-	add := func(f *incident.Frame) {
-		key := frameKey(f)
-		if !seen[key] {
-			seen[key] = true
-			h.Write([]byte{'\n'})
-			h.Write([]byte(key))
+	var room [1024]byte
+	key := appendName(room[:0], r.Exception)
+	var starts [framesInApp]int // of the frames' keys, each behind its "\n"
+	n := 0
+	add := func(f *incident.Frame) (again bool) {
+		from := len(key)
+		key = append(key, '\n')
+		key = appendName(key, f.Function)
+		key = append(key, 0)
+		key = appendFile(key, f.File)
+		for i, at := range starts[:n] {
+			end := from
+			if i+1 < n {
+				end = starts[i+1]
+			}
+			if string(key[at:end]) == string(key[from:]) {
+				key = key[:from]
+				return true
+			}
 		}
+		starts[n] = from
+		n++
+		return false
 	}
 	frames := r.Frames[:min(len(r.Frames), framesSeen)]
 	for i := range frames {
-		if frames[i].InApp && len(seen) < framesInApp {
-			add(&frames[i])
+		f := &frames[i]
+		if !f.InApp || inlined(f.Function) {
+			continue
+		}
+		if add(f) || n == framesInApp {
+			break
 		}
 	}
-	if len(seen) == 0 {
+	if n == 0 {
 		for i := range frames[:min(len(frames), framesTop)] {
 			add(&frames[i])
 		}
 	}
-	sum := h.Sum(nil)
+	sum := sha256.Sum256(key)
 	return hex.AppendEncode(b, sum[:16])
 }
 
-// frameKey is what of a frame survives a rebuild: its function, and its file where a function alone says little.
-func frameKey(f *incident.Frame) string {
-	return normalName(f.Function) + "\x00" + normalFile(f.File)
+// inlined says whether a frame is there with one version of the language and not with the next: Python 3.12 gives
+// comprehensions no frame of their own.
+func inlined(function string) bool {
+	return function == "<listcomp>" || function == "<dictcomp>" || function == "<setcomp>"
 }
 
-// normalFile gives a file's base name without what bundlers and deployments add: a query, a content hash, a line.
-func normalFile(s string) string {
+// appendName appends normalName(s). Most names have nothing to take off.
+func appendName(b []byte, s string) []byte {
+	s = clipName(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c == '$', c == '{', c == '@', c == '<', c == '[':
+			return appendNormal(b, s)
+		}
+	}
+	if strings.HasSuffix(s, ".") || strings.IndexByte(s, '.') > 0 && strings.HasSuffix(s, ".cold") {
+		return appendNormal(b, s)
+	}
+	return append(b, s...)
+}
+
+// appendFile appends normalFile(s).
+func appendFile(b []byte, s string) []byte {
 	s = clipName(s)
 	if k := strings.IndexAny(s, "?#"); k >= 0 {
 		s = s[:k]
@@ -62,6 +100,19 @@ func normalFile(s string) string {
 	if k := strings.LastIndexAny(s, `/\`); k >= 0 {
 		s = s[k+1:]
 	}
+	for i := range len(s) {
+		if c := s[i]; c >= '0' && c <= '9' || c == ':' {
+			return appendParts(b, s)
+		}
+	}
+	return append(b, s...)
+}
+
+// normalFile gives a file's base name without what bundlers and deployments add: a query, a content hash, a line.
+func normalFile(s string) string { return string(appendFile(nil, s)) }
+
+// appendParts appends a base name that may have something to take off.
+func appendParts(b []byte, s string) []byte {
 	for { // "app.js:10:5"
 		k := strings.LastIndexByte(s, ':')
 		if k < 0 || !digits(s[k+1:]) {
@@ -70,22 +121,21 @@ func normalFile(s string) string {
 		s = s[:k]
 	}
 	// main.3f2a91bc.js, chunk-ABCD1234.js, index-BqX2_k3a.js: parts between dots and dashes that look like a hash go.
-	var b strings.Builder
-	from := 0
+	from, start := 0, len(b)
 	for i := 0; i <= len(s); i++ {
 		if i < len(s) && s[i] != '.' && s[i] != '-' {
 			continue
 		}
 		part := s[from:i]
 		if from == 0 || !hashLike(part) {
-			if from > 0 && b.Len() > 0 {
-				b.WriteByte(s[from-1])
+			if from > 0 && len(b) > start {
+				b = append(b, s[from-1])
 			}
-			b.WriteString(part)
+			b = append(b, part...)
 		}
 		from = i + 1
 	}
-	return b.String()
+	return b
 }
 
 func digits(s string) bool {
@@ -97,13 +147,13 @@ func digits(s string) bool {
 	return s != ""
 }
 
-// hashLike says whether a part of a file's name is a content hash: 6 to 64 letters and digits with at least one digit,
-// hexadecimal or in mixed case, or a bare number.
+// hashLike says whether a part of a file's name is a content hash: 5 to 64 hexadecimal digits or 6 to 64 letters and digits
+// in mixed case, with at least one digit; or a bare number.
 func hashLike(s string) bool {
 	if digits(s) {
 		return true
 	}
-	if len(s) < 6 || len(s) > 64 {
+	if len(s) < 5 || len(s) > 64 {
 		return false
 	}
 	digit, lower, upper, hexa := false, false, false, true
@@ -121,7 +171,7 @@ func hashLike(s string) bool {
 			return false
 		}
 	}
-	return digit && (hexa || upper && (lower || len(s) >= 8))
+	return digit && (hexa || len(s) >= 6 && upper && (lower || len(s) >= 8))
 }
 
 // nameLimit bounds the names that are looked at, in bytes.
@@ -136,7 +186,12 @@ func clipName(s string) string {
 
 // normalName gives a function's or class's name without what is made up at build or run time.
 func normalName(s string) string {
-	s = clipName(s)
+	var room [64]byte
+	return string(appendName(room[:0], s))
+}
+
+// appendNormal is appendName for a name that may have something to take off.
+func appendNormal(b []byte, s string) []byte {
 	if k := strings.Index(s, "{closure:"); k >= 0 { // PHP 8.4: {closure:/srv/a.php:12}
 		if e := strings.IndexByte(s[k:], '}'); e > 0 {
 			s = s[:k] + "{closure" + s[k+e:]
@@ -151,8 +206,7 @@ func normalName(s string) string {
 		}
 		s = s[:k] + "class@anonymous" + rest
 	}
-	for _, m := range []string{"$$EnhancerBySpringCGLIB$$", "$$FastClassBySpringCGLIB$$", "$$SpringCGLIB$$", "$$EnhancerByCGLIB$$",
-		"$$EnhancerByGuice$$", "_spring_CGLIB$$", "$HibernateProxy$", "$MockitoMock$", "$ByteBuddy$", "_$$_jvst", "_$$_javassist_", "$$_WeldClientProxy"} {
+	for _, m := range proxies(s) {
 		if k := strings.Index(s, m); k >= 0 {
 			e := k + len(m)
 			for e < len(s) && s[e] != '.' && s[e] != ':' {
@@ -161,10 +215,11 @@ func normalName(s string) string {
 			s = s[:k] + s[e:]
 		}
 	}
+	s = nativeName(s)
 	if plainName(s) {
-		return s
+		return append(b, s...)
 	}
-	b := make([]byte, 0, len(s))
+	from := len(b)
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
@@ -176,7 +231,7 @@ func normalName(s string) string {
 			}
 		case c == 'h' && i >= 2 && s[i-2:i] == "::" && len(s)-i == 17 && allHex(s[i+1:]):
 			// The hash at the end of a Rust symbol.
-			b = b[:len(b)-2]
+			b = b[:max(len(b)-2, from)]
 			i = len(s)
 		case c >= '0' && c <= '9' && counter(s, i):
 			for i < len(s) && s[i] >= '0' && s[i] <= '9' {
@@ -187,7 +242,85 @@ func normalName(s string) string {
 			i++
 		}
 	}
-	return strings.TrimRight(string(b), "$.")
+	return b[:from+len(clones(bytes.TrimRight(b[from:], "$.")))]
+}
+
+// clones takes off what compilers of C put behind the name of a function that they split or specialised: "place.part.3".
+func clones(s []byte) []byte {
+	for {
+		t := s
+		for _, suffix := range [...]string{".cold", ".isra", ".part", ".constprop", ".llvm"} {
+			if n := len(t) - len(suffix); n > 0 && string(t[n:]) == suffix {
+				t = bytes.TrimRight(t[:n], ".")
+			}
+		}
+		if len(t) == len(s) {
+			return s
+		}
+		s = t
+	}
+}
+
+// proxies gives what marks a class made by a library that s may have: whatever follows up to the method is made up.
+func proxies(s string) []string {
+	if strings.IndexByte(s, '$') < 0 {
+		return nil
+	}
+	return []string{"$$EnhancerBySpringCGLIB$$", "$$FastClassBySpringCGLIB$$", "$$SpringCGLIB$$", "$$EnhancerByCGLIB$$",
+		"$$EnhancerByGuice$$", "_spring_CGLIB$$", "$HibernateProxy$", "$MockitoMock$", "$ByteBuddy$", "_$$_jvst", "_$$_javassist_", "$$_WeldClientProxy"}
+}
+
+// nativeName takes off what a symbol of C++ or Rust has that the next build may change: template arguments, ABI tags, the
+// hash of a crate.
+func nativeName(s string) string {
+	if strings.IndexByte(s, '[') >= 0 {
+		if k := strings.Index(s, " [clone "); k > 0 {
+			s = s[:k]
+		}
+		s = strings.ReplaceAll(s, "[abi:cxx11]", "")
+		for from := 0; ; {
+			k := strings.IndexByte(s[from:], '[')
+			if k < 0 {
+				break
+			}
+			k += from
+			if len(s) > k+17 && s[k+17] == ']' && allHex(s[k+1:k+17]) {
+				s = s[:k] + s[k+18:]
+			} else {
+				k++
+			}
+			from = k
+		}
+	}
+	// Template arguments stand right behind a name and before "::", "(" or the end; <init>, <Place>d__3 and ::<T> do not.
+	for from := 0; ; {
+		k := strings.IndexByte(s[from:], '<')
+		if k < 0 {
+			return s
+		}
+		k += from
+		from = k + 1
+		if k == 0 || !letter(s[k-1]) || strings.HasSuffix(s[:k], "operator") {
+			continue
+		}
+		depth, e := 0, k
+		for ; e < len(s); e++ {
+			if s[e] == '<' {
+				depth++
+			} else if s[e] == '>' && s[e-1] != '-' {
+				if depth--; depth == 0 {
+					break
+				}
+			}
+		}
+		if depth != 0 {
+			return s
+		}
+		if e+1 == len(s) || s[e+1] == '(' || strings.HasPrefix(s[e+1:], "::") {
+			s = s[:k] + s[e+1:]
+			from = k
+		}
+	}
 }
 
 func plainName(s string) bool {
@@ -196,7 +329,7 @@ func plainName(s string) bool {
 			return false
 		}
 	}
-	return !strings.HasSuffix(s, "$") && !strings.HasSuffix(s, ".")
+	return !strings.HasSuffix(s, "$") && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, ".cold")
 }
 
 // counter says whether the digits at s[i] are a counter of the compiler's, going by what is before them.
@@ -219,7 +352,7 @@ func counter(s string, i int) bool {
 		return true // block (2 levels) in run
 	}
 	for _, m := range []string{"Proxy", "jdk.proxy", "Accessor", "func", "gowrap", "Lambda", "lambda", "lambda_method", "d__", "b__", "g__", "c__",
-		"DisplayClass", "anonfun", "anon", "closure", "fn_", "__"} {
+		"DisplayClass", "anonfun", "anon", "closure", "fn_", "__", "lambda-", "fun-"} {
 		if strings.HasSuffix(before, m) {
 			return true
 		}

@@ -31,6 +31,16 @@ func TestNormalName(t *testing.T) {
 		{".NET lambda", "Shop.Orders.<>c__DisplayClass3_0.<Place>b__1", "Shop.Orders.<>c__DisplayClass4_1.<Place>b__0"},
 		{".NET local function", "Shop.Orders.<Place>g__Check|3_0", "Shop.Orders.<Place>g__Check|4_1"},
 		{"ruby block", "block (2 levels) in place", "block (3 levels) in place"},
+		{"c++ templates", "shop::Cache<int, std::vector<int>>::get", "shop::Cache<long, std::deque<long>>::get"},
+		{"c++ abi tag", "shop::name[abi:cxx11]", "shop::name"},
+		{"c++ clones", "shop::place.isra.0.cold", "shop::place.part.3"},
+		{"c++ clone", "place(int) [clone .constprop.0]", "place(int)"},
+		{"rust crate hash", "std[e28293b1aa0f68bd]::panicking::begin_panic", "std[0028293b1aa0f6aa]::panicking::begin_panic"},
+		{"rust closure with a hash", "rs::place::{{closure}}::h59e2e6665b0c4c9b", "rs::place::{{closure}}::h0123456789abcdef"},
+		{"kotlin lambda", "com.shop.OrdersKt.place$lambda-3", "com.shop.OrdersKt.place$lambda-1"},
+		{"kotlin coroutine", "com.shop.StockKt$take$2.invokeSuspend", "com.shop.StockKt$take$1.invokeSuspend"},
+		{"erlang fun", "shop:'-place/1-fun-0-'/1", "shop:'-place/1-fun-2-'/1"},
+		{"swift closure", "closure #1 in Orders.place(_:)", "closure #2 in Orders.place(_:)"},
 		{"php closure", "Shop\\Orders::{closure:/srv/a.php:12}", "Shop\\Orders::{closure:/app/a.php:31}"},
 		{"php anonymous class", "class@anonymous\x00/srv/a.php:12$0::run", "class@anonymous\x00/srv/a.php:40$1::run"},
 	} {
@@ -44,6 +54,12 @@ func TestNormalName(t *testing.T) {
 		{"com.shop.V1Handler.run", "com.shop.V2Handler.run"},
 		{"step2", "step3"},
 		{"Object.<anonymous>", "Object.run"},
+		{"com.shop.Orders.<init>", "com.shop.Orders.<clinit>"},
+		{"<lambda>", "<module>"},
+		{"Shop.Orders.<Place>d__5.MoveNext", "Shop.Orders.<Cancel>d__5.MoveNext"},
+		{"core::iter::Map<I,F>::next", "core::iter::Filter<I,P>::next"},
+		{"operator<", "operator>"},
+		{"shop::place::{{closure}}", "shop::cancel::{{closure}}"},
 		{"com.shop.Orders$Line.add", "com.shop.Orders$Item.add"},
 	} {
 		if a, b := normalName(pair[0]), normalName(pair[1]); a == b {
@@ -62,6 +78,12 @@ func TestNormalFile(t *testing.T) {
 		{"webpack-internal:///./src/orders.js", "orders.js"},
 		{"node:internal/process/task_queues:95:5", "task_queues"},
 		{"my-app.js", "my-app.js"},
+		{"/app/dist/chunk.3fa9c.js", "chunk.js"},
+		{"/app/node_modules/.pnpm/express@4.18.2/node_modules/express/lib/router.js", "router.js"},
+		{"/app/releases/20240102150405/lib/cart.rb", "cart.rb"},
+		{"/tmp/go-build2412/b001/_testmain.go", "_testmain.go"},
+		{"/usr/lib/libshop.so.1.2.3", "libshop.so"},
+		{"es2015.js", "es2015.js"},
 		{"decade.go", "decade.go"},
 		{"", ""},
 	} {
@@ -73,6 +95,15 @@ func TestNormalFile(t *testing.T) {
 
 func trace(exception, msg string, frames ...incident.Frame) *incident.Record {
 	return &incident.Record{Service: "api", Message: msg, Exception: exception, Frames: frames}
+}
+
+// far gives n frames of functions that are not the same.
+func far(n int) []incident.Frame {
+	var fs []incident.Frame
+	for i := range n {
+		fs = append(fs, own("chain.py", i, "step_"+string(rune('a'+i))))
+	}
+	return fs
 }
 
 func own(file string, line int, function string) incident.Frame {
@@ -119,6 +150,30 @@ func TestStacks(t *testing.T) {
 		{"recursion of any depth",
 			trace("E", "m", slices.Repeat([]incident.Frame{own("t.rb", 3, "walk")}, 3)...),
 			trace("E", "m", slices.Repeat([]incident.Frame{own("t.rb", 3, "walk")}, 900)...), true},
+		{"recursion that hides where it came from in one and not in the other",
+			trace("E", "m", slices.Concat(slices.Repeat([]incident.Frame{own("t.rb", 3, "a"), own("t.rb", 9, "b")}, 3), []incident.Frame{own("t.rb", 1, "main")})...),
+			trace("E", "m", slices.Repeat([]incident.Frame{own("t.rb", 3, "a"), own("t.rb", 9, "b")}, 64)...), true},
+		{"python 3.12 has no frame for a comprehension",
+			trace("KeyError", "m", own("cart.py", 3, "<listcomp>"), own("cart.py", 3, "total")),
+			trace("KeyError", "m", own("cart.py", 3, "total")), true},
+		{"another pool below",
+			trace("E", "m", own("a.java", 3, "com.shop.Orders.place"), lib("", 0, "java.util.concurrent.ThreadPoolExecutor.runWorker")),
+			trace("E", "m", own("a.java", 3, "com.shop.Orders.place"), lib("", 0, "org.apache.tomcat.util.net.NioEndpoint.doRun")), true},
+		{"two routes that are near",
+			trace("E", "m", own("a.py", 3, "load"), own("a.py", 9, "get_order")),
+			trace("E", "m", own("a.py", 3, "load"), own("a.py", 30, "list_orders")), false},
+		{"two routes that are far",
+			trace("E", "m", append(far(8), own("a.py", 9, "get_order"))...),
+			trace("E", "m", append(far(8), own("a.py", 30, "list_orders"))...), true},
+		{"one bug with another value in its message",
+			trace("KeyError", "no order 17 for 10.0.0.1", own("cart.py", 40, "total")),
+			trace("KeyError", "no order 99 for 10.0.0.2", own("cart.py", 44, "total")), true},
+		{"one stack with quite another message",
+			trace("ValueError", "amount is negative", own("cart.py", 40, "total")),
+			trace("ValueError", "currency unknown to the bank", own("cart.py", 44, "total")), false},
+		{"windows and unix builds",
+			trace("System.Exception", "m", own(`C:\build\17\Orders.cs`, 40, "Shop.Orders.<Place>d__3.MoveNext")),
+			trace("System.Exception", "m", own("/src/Orders.cs", 44, "Shop.Orders.<Place>d__4.MoveNext")), true},
 		{"a stack is not its message alone",
 			trace("E", "m went wrong", own("t.rb", 3, "walk")), trace("", "m went wrong"), false},
 	} {
