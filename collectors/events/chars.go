@@ -4,7 +4,16 @@ func isDigit(c byte) bool  { return c-'0' < 10 }
 func isUpper(c byte) bool  { return c-'A' < 26 }
 func isLower(c byte) bool  { return c-'a' < 26 }
 func isLetter(c byte) bool { return (c|0x20)-'a' < 26 }
-func isWord(c byte) bool   { return isLetter(c) || isDigit(c) || c == '_' }
+func isWord(c byte) bool   { return wordBytes[c] }
+
+// wordBytes holds which bytes are letters, digits and underscores: most of what is read is asked for it.
+var wordBytes = func() (t [256]bool) {
+	for c := range t {
+		b := byte(c)
+		t[c] = isLetter(b) || isDigit(b) || b == '_'
+	}
+	return t
+}()
 
 // digits reads exactly n digits of s at i.
 func digits(s string, i, n int) (int, bool) {

@@ -16,7 +16,9 @@ type reader struct {
 	loc  *time.Location
 	prof *profile // what was learned of the source, nil where nothing was
 	fit  fitness  // how the last line agreed with prof
-	work int      // what reading structured lines took, in bytes looked at
+
+	dates dateCache
+	work  int // what reading structured lines took, in bytes looked at
 }
 
 // read reads the application's part of a line into h, whose host, pid, time and severity may already be set by the
@@ -143,7 +145,7 @@ func (r *reader) readKlog(s string, h *head) bool {
 	k += i + n
 	h.pid, h.logger = s[i:i+n], s[i+n+1:k]
 	h.sev, h.format = sev, FormatKlog
-	h.time = st.resolve(r.ref, r.loc)
+	h.time = r.resolve(&st)
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = strings.TrimLeft(s[k+1:], " ")
 	if strings.HasPrefix(h.msg, `"`) {
@@ -202,7 +204,7 @@ func (r *reader) readRedis(s string, h *head) bool {
 	default:
 		return false
 	}
-	h.pid, h.format, h.time = s[:n], FormatRedis, st.resolve(r.ref, r.loc)
+	h.pid, h.format, h.time = s[:n], FormatRedis, r.resolve(&st)
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = s[i+2:]
 	if s[i] == '#' { // the highest level there is

@@ -60,6 +60,7 @@ type scanner struct {
 	mark  int // the end of what is certainly header
 	h     *head
 	st    stamp
+	rd    *reader
 	pid   string // tentative
 	names [2]string
 	n     int // names used
@@ -111,7 +112,7 @@ func (r *reader) scanFixed(s string, h *head, o scanOptions) scanned {
 	if s == "" || s[0] == ' ' || s[0] == '\t' || s[0] >= 0x80 {
 		return scanned{levelAt: -1}
 	}
-	c := scanner{s: s, h: h, scanOptions: o, levelAt: -1}
+	c := scanner{s: s, h: h, rd: r, scanOptions: o, levelAt: -1}
 	pid, thread, logger := h.pid, h.thread, h.logger
 	for n := 0; n < maxHeaderTokens && c.i < len(s); n++ {
 		if !c.token(n == 0) {
@@ -124,7 +125,7 @@ func (r *reader) scanFixed(s string, h *head, o scanOptions) scanned {
 		return scanned{levelAt: -1}
 	}
 	if h.timed {
-		h.time = c.st.resolve(r.ref, r.loc)
+		h.time = r.resolve(&c.st)
 	}
 	h.headed = true
 	if h.msg = c.message(); h.msg == "" && c.levelAt >= 0 {
@@ -191,7 +192,7 @@ func (c *scanner) token(first bool) bool {
 	s, h := c.s[c.i:], c.h
 	b := s[0]
 	if !h.timed && (isDigit(b) || isUpper(b)) {
-		if n := scanStamp(s, &c.st); n > 0 && !isWord(at(s, n)) && !(c.noEpoch && c.st.epoch) {
+		if n := c.rd.stamp(s, &c.st); n > 0 && !isWord(at(s, n)) && !(c.noEpoch && c.st.epoch) {
 			h.timed = true
 			c.advance(n)
 			return true

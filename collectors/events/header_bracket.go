@@ -20,7 +20,7 @@ func (c *scanner) bracket(s string, end byte) bool {
 	}
 	if !h.timed {
 		if isDigit(in[0]) || isUpper(in[0]) {
-			if t := scanStamp(in, &c.st); t > 0 && (t == len(in) || !isWord(in[t])) {
+			if t := c.rd.stamp(in, &c.st); t > 0 && (t == len(in) || !isWord(in[t])) {
 				h.timed = true
 				c.insideBracket(strings.TrimLeft(in[t:], " :,|"))
 				c.advance(n)
@@ -40,7 +40,7 @@ func (c *scanner) bracket(s string, end byte) bool {
 				return true
 			}
 		}
-		if k := strings.LastIndexAny(in, ":/"); k >= 0 { // Apache: core:error; Android: E/Tag
+		if k := lastColonOrSlash(in); k >= 0 { // Apache: core:error; Android: E/Tag
 			if sev, ok := levelWord(in[k+1:]); ok {
 				h.logger = in[:k]
 				c.level(sev, n)
@@ -61,6 +61,14 @@ func (c *scanner) bracket(s string, end byte) bool {
 	}
 	c.soft++
 	return true
+}
+
+func lastColonOrSlash(s string) int {
+	i := len(s) - 1
+	for i >= 0 && s[i] != ':' && s[i] != '/' {
+		i--
+	}
+	return i
 }
 
 // softBracket reads a bracket that is neither a time stamp nor a level.

@@ -231,7 +231,10 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 		e.prof = j.lr.prof
 	}
 	j.readFirst(e, p.raw, p.body)
-	if e.prof != nil {
+	if !j.lr.open && (e.meta == nil || e.meta.Writer == "") {
+		if e.prof == nil {
+			j.rd.fit = unlearned(&e.h)
+		}
 		j.lr.count(j.rd.fit, e.prof)
 	}
 	if len(g.parts) > 0 {

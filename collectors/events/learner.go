@@ -23,6 +23,7 @@ const (
 	enough       = 48 // samples that do where lines are not held back
 	maxMisses    = 96 // 24 lines in a row that do not fit, or more where one in four does not
 	missCost     = 4
+	maxOthers    = 256 // lines that no profile is learned from, after which none is looked for
 	firstReview  = 1 << 10
 	lastReview   = 1 << 20
 )
@@ -30,9 +31,11 @@ const (
 // learner learns the profile of one stream.
 type learner struct {
 	prof    *profile // nil while nothing is known
+	learns  bool     // the Config's format leaves something to learn
 	open    bool     // samples are wanted
 	hold    bool     // lines may be held back meanwhile
 	samples []string
+	others  int // lines that were no samples
 	misses  int
 	age     int // lines since the profile was learned that say nothing for or against it
 	review  int // the age at which it is learned anew, 0 for never
@@ -51,7 +54,7 @@ type heldLine struct {
 func newLearner(format string) learner {
 	switch format {
 	case FormatAuto, FormatText, FormatDocker, FormatCRI:
-		return learner{open: true, hold: true}
+		return learner{learns: true, open: true, hold: true}
 	}
 	return learner{}
 }
@@ -68,6 +71,9 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 	s, ok := j.sample(l, ref)
 	if ok {
 		lr.samples = append(lr.samples, s)
+	} else if lr.others++; lr.others >= maxOthers && len(lr.held) == 0 && len(lr.samples)*4 < lr.others {
+		lr.open, lr.samples, lr.others = false, nil, 0 // structured, or syslog: the fixed readers know it all
+		return false
 	}
 	if len(lr.held) == 0 && (!ok || !lr.hold) {
 		if !lr.hold && len(lr.samples) >= enough {
@@ -144,7 +150,7 @@ func (j *Joiner) decide(emit func(*incident.Record)) {
 // learned takes p for the source's profile.
 func (lr *learner) learned(p *profile) {
 	few := len(lr.samples) < maxSamples/2
-	lr.open, lr.samples, lr.misses, lr.age = false, nil, 0, 0
+	lr.open, lr.samples, lr.others, lr.misses, lr.age = false, nil, 0, 0, 0
 	if lr.prof != nil && p.equal(lr.prof) {
 		p = lr.prof
 	}
@@ -159,9 +165,10 @@ func (lr *learner) learned(p *profile) {
 	}
 }
 
-// count notes how a line agreed with the profile p.
+// count notes how a line agreed with the profile p. Where there is none, lines of structured formats and of syslog agree
+// with that.
 func (lr *learner) count(f fitness, p *profile) {
-	if lr.open || p != lr.prof || f == fitNone {
+	if !lr.learns || lr.open || p != lr.prof || f == fitNone {
 		return
 	}
 	if f == fitNo {
@@ -180,5 +187,14 @@ func (lr *learner) count(f fitness, p *profile) {
 
 // anew begins to learn again.
 func (lr *learner) anew(hold bool) {
-	lr.open, lr.hold, lr.samples, lr.misses, lr.age = true, hold, nil, 0, 0
+	lr.open, lr.hold, lr.samples, lr.others, lr.misses, lr.age = true, hold, nil, 0, 0, 0
+}
+
+// unlearned says how a line agrees with there being nothing to learn.
+func unlearned(h *head) fitness {
+	switch h.format {
+	case "", FormatText, FormatPostgres, FormatDocker, FormatCRI:
+		return fitNo
+	}
+	return fitYes
 }

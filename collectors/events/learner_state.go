@@ -7,7 +7,8 @@ import (
 
 // pristine says whether nothing was learned yet, and nothing is held back.
 func (lr *learner) pristine() bool {
-	return lr.prof == nil && len(lr.samples) == 0 && len(lr.held) == 0 && (!lr.open || lr.hold)
+	return lr.prof == nil && lr.open == lr.learns && lr.hold == lr.learns && len(lr.samples) == 0 && len(lr.held) == 0 &&
+		lr.others == 0 && lr.misses == 0
 }
 
 // profiles lists the profiles that are in use: the learned one, and those that unfinished events were read with.
@@ -84,6 +85,7 @@ func (r *stateReader) profile(table []*profile) *profile {
 func (w *stateWriter) learner(lr *learner, table []*profile) {
 	w.uint(uint64(slices.Index(table, lr.prof) + 1))
 	w.flags(lr.open, lr.hold)
+	w.uint(uint64(lr.others))
 	w.uint(uint64(lr.misses))
 	w.uint(uint64(lr.age))
 	w.uint(uint64(lr.review))
@@ -106,8 +108,8 @@ func (w *stateWriter) learner(lr *learner, table []*profile) {
 func (r *stateReader) learner(lr *learner, table []*profile) {
 	lr.prof = r.profile(table)
 	f := r.byte()
-	learns := lr.open
 	lr.open, lr.hold = f&1 != 0, f&2 != 0
+	lr.others = r.count(1 << 30)
 	lr.misses, lr.age, lr.review = r.count(maxMisses), r.count(lastReview), r.count(lastReview)
 	lr.since = r.time()
 	for range r.count(maxSamples) {
@@ -133,7 +135,7 @@ func (r *stateReader) learner(lr *learner, table []*profile) {
 		lr.held = append(lr.held, h)
 		lr.bytes += len(h.l.Text) + pieceCost
 	}
-	if f > 3 || lr.open && !learns || !lr.open && (len(lr.samples) > 0 || len(lr.held) > 0) {
+	if f > 3 || lr.open && !lr.learns || !lr.open && (len(lr.samples) > 0 || len(lr.held) > 0) {
 		r.fail()
 	}
 	if len(lr.held) == 0 && lr.since != (time.Time{}) {

@@ -171,7 +171,8 @@ func (p *profile) skipPrefix(s string) int {
 // readNested reads a message as a line with a header of its own. What it says goes before what the line around it says,
 // but for a time without a date.
 func (r *reader) readNested(p *profile, h *head) {
-	inner := reader{only: FormatAuto, ref: r.ref, loc: r.loc, prof: p}
+	inner := *r
+	inner.only, inner.prof = FormatAuto, p
 	t, msg, format := h.time, h.msg, h.format
 	h.timed, h.headed, h.time = false, false, incident.Record{}.Time
 	if !t.IsZero() {

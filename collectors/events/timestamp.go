@@ -10,6 +10,8 @@ type stamp struct {
 	offset               int  // seconds east of UTC
 	noYear, noDate       bool
 	epoch                bool // unix and nsec hold it all
+	dated                bool // midnight is known
+	midnight             int64
 	unix                 int64
 }
 

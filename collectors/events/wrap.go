@@ -87,7 +87,7 @@ func (r *reader) unwrapCRI(s string, w *wrapped, h *head) bool {
 	if n := scanStamp(s, &st); n != i {
 		return false
 	}
-	h.time, h.format = st.resolve(r.ref, r.loc), FormatCRI
+	h.time, h.format = r.resolve(&st), FormatCRI
 	w.partial = tag == 'P'
 	w.take(s[i+1:i+7], s[min(e+1, len(s)):])
 	return true
@@ -134,7 +134,7 @@ func (r *reader) unwrapDocker(s string, w *wrapped, h *head) bool {
 	w.partial = !strings.HasSuffix(body, "\n")
 	var st stamp
 	if scanStamp(when.raw, &st) > 0 {
-		h.time = st.resolve(r.ref, r.loc)
+		h.time = r.resolve(&st)
 	}
 	h.format = FormatDocker
 	w.take(stream.raw, strings.TrimSuffix(strings.TrimSuffix(body, "\n"), "\r"))
@@ -214,7 +214,7 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 			return false
 		}
 		// <PRI>time tag: message, as written to /dev/log
-		h.sev, h.format, h.time = syslogSeverity(pri&7), FormatSyslog, st.resolve(r.ref, r.loc)
+		h.sev, h.format, h.time = syslogSeverity(pri&7), FormatSyslog, r.resolve(&st)
 		w.take(s[host:p-1], s[min(p+1, len(s)):])
 		return true
 	}
@@ -250,7 +250,7 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 	if !colon && pri < 0 && pid == "" { // "Jan  2 15:04:05 host message": a tag is missing
 		end, name, lane = p, "", s[host:p]
 	}
-	h.host, h.format, h.time = s[host:p], FormatSyslog, st.resolve(r.ref, r.loc)
+	h.host, h.format, h.time = s[host:p], FormatSyslog, r.resolve(&st)
 	if pri >= 0 {
 		h.sev = syslogSeverity(pri & 7)
 	}
@@ -301,7 +301,7 @@ func (r *reader) unwrap5424(s string, i, pri int, w *wrapped, h *head) bool {
 		if n == 0 {
 			return false
 		}
-		h.time = st.resolve(r.ref, r.loc)
+		h.time = r.resolve(&st)
 		i += n
 	}
 	var f [4]string

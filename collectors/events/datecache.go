@@ -1,0 +1,75 @@
+package events
+
+import "time"
+
+// dateCache is scratch memory of a reader: the date of the last time stamp, which the next one nearly always has too. It
+// only saves work; what is read does not depend on it.
+type dateCache struct {
+	date     [10]byte // 2024-01-02 or 2024/01/02, as it stood in the line; zeros where none is known
+	midnight int64    // of it, in seconds since 1970, UTC
+	y, m, d  int
+
+	ref     time.Time // the reference time that year is of
+	refYear int
+}
+
+// stamp is scanStamp.
+func (r *reader) stamp(s string, st *stamp) int {
+	c := &r.dates
+	if len(s) < 20 || s[:10] != string(c.date[:]) {
+		n := scanStamp(s, st)
+		if n >= 19 && st.year > 0 && !st.epoch && !st.noYear && (s[4] == '-' || s[4] == '/') && s[7] == s[4] {
+			copy(c.date[:], s)
+			c.y, c.m, c.d = st.year, st.month, st.day
+			c.midnight = daysFromCivil(st.year, st.month, st.day) * 86400
+		}
+		return n
+	}
+	if sep := s[10]; sep != ' ' && sep != 'T' || s[13] != ':' || s[16] != ':' {
+		return scanStamp(s, st)
+	}
+	h, ok1 := twoDigits(s[11], s[12])
+	m, ok2 := twoDigits(s[14], s[15])
+	sec, ok3 := twoDigits(s[17], s[18])
+	if !ok1 || !ok2 || !ok3 || isDigit(s[19]) || !st.setClock(h, m, sec) {
+		*st = stamp{}
+		return scanStamp(s, st)
+	}
+	i := scanFraction(s, 19, st)
+	if at(s, i) == ' ' && (at(s, i+1) == 'A' || at(s, i+1) == 'P') {
+		*st = stamp{}
+		return scanStamp(s, st)
+	}
+	st.year, st.month, st.day = c.y, c.m, c.d
+	st.midnight, st.dated = c.midnight, true
+	return scanZone(s, i, st)
+}
+
+func twoDigits(a, b byte) (int, bool) {
+	x, y := a-'0', b-'0'
+	return int(x)*10 + int(y), x < 10 && y < 10
+}
+
+// resolve gives the stamp's time, as stamp.resolve does.
+func (r *reader) resolve(st *stamp) time.Time {
+	utc := r.loc == nil || r.loc == time.UTC
+	if !utc || st.epoch || st.noDate || r.ref.IsZero() && st.noYear {
+		return st.resolve(r.ref, r.loc)
+	}
+	if st.dated {
+		return time.Unix(st.midnight+int64(st.hour*3600+st.min*60+st.sec-st.offset), int64(st.nsec)).UTC()
+	}
+	if !st.noYear {
+		return st.at(nil)
+	}
+	if r.dates.ref != r.ref {
+		r.dates.ref, r.dates.refYear = r.ref, r.ref.UTC().Year()
+	}
+	st.year = r.dates.refYear
+	t := st.at(nil)
+	if t.After(r.ref.Add(24 * time.Hour)) {
+		st.year--
+		t = st.at(nil)
+	}
+	return t
+}
