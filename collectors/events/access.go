@@ -206,6 +206,13 @@ func accessStatus(msg string) int {
 		v, _ := digits(msg, 10, 3)
 		return v
 	}
+	if m := strings.Index(msg[:min(len(msg), 64)], "method="); m >= 0 { // lograge behind a header of another logger
+		if k := strings.Index(msg[m:min(len(msg), 1024)], " status="); k >= 0 && method(msg[m+7:]) > 0 {
+			if v, ok := digits(msg, m+k+8, 3); ok && !isWord(at(msg, m+k+11)) {
+				return v
+			}
+		}
+	}
 	k := strings.Index(msg[:min(len(msg), 1024)], ` HTTP/`)
 	if k < 0 {
 		return 0

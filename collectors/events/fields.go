@@ -108,7 +108,7 @@ func (f *fields) text(ro role, v jsonString) {
 
 // errorText takes an error that is text: a message, or a whole trace.
 func (f *fields) errorText(t string) {
-	if t == "" || t == "null" || t == "nil" || t == "<nil>" || t == "none" || t == "None" {
+	if t == "" || t == "null" || t == "nil" || t == "<nil>" || t == "none" || t == "None" || t == "0" || t == "false" {
 		return
 	}
 	if strings.IndexByte(t, '\n') >= 0 {
@@ -140,11 +140,11 @@ func (f *fields) levelText(ro role, w string) {
 
 // levelName reads a level as structured loggers write it: a word, perhaps coloured, behind a tag's name, or with an offset.
 func levelName(w string) (incident.Severity, bool) {
-	if strings.IndexByte(w, 0x1b) >= 0 { // winston's colours
-		w = stripANSI(w)
-	}
 	if sev, ok := levelWord(w); ok {
 		return sev, true
+	}
+	if strings.IndexByte(w, 0x1b) >= 0 { // winston's colours
+		return levelWord(stripANSI(w))
 	}
 	if len(w) == 1 {
 		return levelLetter(w[0])
@@ -195,6 +195,10 @@ func (f *fields) number(ro role, v string) {
 		h.time, h.timed, f.sawTime = st.resolve(f.r.ref, f.r.loc), true, true
 	case roleLevel, roleLevelWeak:
 		f.levelText(ro, v)
+	case roleSevNumber:
+		if n, err := strconv.Atoi(v); err == nil && n > 0 && n <= 24 {
+			f.level = max(f.level, otelSeverity(n))
+		}
 	case roleError:
 		f.wrong = f.wrong || v == "true"
 	case rolePID:
@@ -235,6 +239,9 @@ func (f *fields) finish(line string) {
 			h.msg = h.errText
 		}
 	}
+	if f.level == incident.SeverityUnset && h.msg != "" && h.msg[0] != '{' && len(h.msg) < maxInner {
+		f.inner()
+	}
 	if h.trace == "" {
 		h.trace = f.request
 	}
@@ -242,6 +249,28 @@ func (f *fields) finish(line string) {
 		h.logger = f.src
 	}
 	f.settle()
+}
+
+// maxInner is how long a message may be that is looked at for a header of its own.
+const maxInner = 64 << 10
+
+// inner reads the header of a text line that a shipper wrapped (Filebeat, Fluent Bit, Vector), which has no level but there.
+func (f *fields) inner() {
+	h := f.h
+	in := head{}
+	fit := f.r.fit
+	if f.r.scanText(h.msg, &in) && in.leveled {
+		f.level, h.msg = in.sev, in.msg
+		for _, a := range [...]struct{ to, from *string }{{&h.logger, &in.logger}, {&h.thread, &in.thread}, {&h.pid, &in.pid}, {&h.trace, &in.trace}} {
+			if *a.from != "" {
+				*a.to = *a.from
+			}
+		}
+		if in.timed {
+			h.time, h.timed = in.time, true
+		}
+	}
+	f.r.fit = fit
 }
 
 // settle settles the severity and the status.

@@ -48,7 +48,11 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	case c == '<':
-		if r.readPriority(s, h) {
+		if r.readPriority(s, h) || r.readPostgresAngle(s, h) {
+			return
+		}
+	case c == '#' && strings.HasPrefix(s, "# Time: "):
+		if r.readSlowLog(s, h) {
 			return
 		}
 	case isDigit(c):
@@ -58,7 +62,7 @@ func (r *reader) read(s string, h *head) {
 			}
 			break // a date, the most common beginning of all
 		}
-		if r.readAccess(s, h) || r.readRedis(s, h) || r.readHAProxy(s, h) || readShortAccess(s, h) {
+		if r.readAccess(s, h) || r.readRedis(s, h) || r.readHAProxy(s, h) || readShortAccess(s, h) || r.readKitchen(s, h) {
 			return
 		}
 	case isLetter(c):
@@ -84,7 +88,9 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	}
-	r.scanText(s, h)
+	if r.scanText(s, h) && !h.leveled {
+		postgresTail(h)
+	}
 }
 
 // readOnly tries the one format that the operator named.

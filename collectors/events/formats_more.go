@@ -135,98 +135,43 @@ func readDotnet(s string, h *head) bool {
 	return true
 }
 
-// Where PostgreSQL has what in a row of its csvlog.
-const (
-	csvPID     = 3
-	csvLevel   = 11
-	csvMessage = 13
-)
-
-// readPostgresCSV reads a line of PostgreSQL's csvlog, or the first one of a row whose text goes on.
-func (r *reader) readPostgresCSV(s string, h *head) bool {
+// readSlowLog reads the first line of an entry of MySQL's slow log; those that follow belong to it.
+func (r *reader) readSlowLog(s string, h *head) bool {
 	var st stamp
-	n := scanStamp(s, &st)
-	if n == 0 || at(s, n) != ',' {
+	if n := scanStamp(s[8:], &st); n == 0 || len(strings.TrimSpace(s[8+n:])) > 0 {
 		return false
 	}
-	var pid, msg string
-	var sev incident.Severity
-	i := n + 1
-	for col := 1; col <= csvMessage; col++ {
-		v, next := csvCell(s, i)
-		switch col {
-		case csvPID:
-			if pid = v; v == "" || run(v, 0, 12) != len(v) {
-				return false
-			}
-		case csvLevel:
-			ok := false
-			if sev, ok = levelWord(v); !ok || !pgLevel(v) {
-				return false
-			}
-		case csvMessage:
-			msg = v
-		}
-		if i = next; i > len(s) && col < csvMessage {
-			return false
-		}
-	}
-	h.pid, h.sev, h.leveled, h.headed, h.format = pid, sev, true, true, FormatPostgres
-	h.time, h.timed = st.resolve(r.ref, r.loc), true
-	h.msg = msg
+	h.time, h.timed, h.headed = st.resolve(r.ref, r.loc), true, true
+	h.sev, h.leveled = incident.SeverityInfo, true
+	h.msg = ""
 	return true
 }
 
-// readPostgresRDS reads the prefix that Amazon's and others' managed PostgreSQL has: "time:host(port):user@database:[pid]:LEVEL:  ".
-func (r *reader) readPostgresRDS(s string, h *head) bool {
-	var st stamp
-	n := scanStamp(s, &st)
-	if n == 0 || at(s, n) != ':' {
+// readKitchen reads what zerolog's console writer has by default: "3:04PM ERR message".
+func (r *reader) readKitchen(s string, h *head) bool {
+	n := run(s, 0, 3)
+	if n == 0 || n > 2 || len(s) < n+11 || s[n] != ':' || s[n+4] != 'M' || s[n+5] != ' ' || s[n+9] != ' ' {
 		return false
 	}
-	k := strings.Index(s[n:min(len(s), n+300)], ":[")
-	if k < 0 {
+	hour, _ := digits(s, 0, n)
+	minute, ok := digits(s, n+1, 2)
+	sev, leveled := levelWord(s[n+6 : n+9])
+	if !ok || !leveled || hour < 1 || hour > 12 || s[n+3] != 'A' && s[n+3] != 'P' {
 		return false
 	}
-	i := n + k + 2
-	p := run(s, i, 12)
-	if p == 0 || !strings.HasPrefix(s[i+p:], "]:") {
+	hour %= 12
+	if s[n+3] == 'P' {
+		hour += 12
+	}
+	st := stamp{noDate: true}
+	if !st.setClock(hour, minute, 0) {
 		return false
 	}
-	w, _, ok := strings.Cut(s[i+p+2:min(len(s), i+p+20)], ":")
-	if !ok || !pgLevel(w) && !pgExtra(w) {
-		return false
-	}
-	sev, leveled := levelWord(w)
-	if !leveled {
-		h.extra, sev = true, incident.SeverityInfo
-	}
-	msg := s[i+p+3+len(w):]
-	h.pid, h.sev, h.leveled, h.headed, h.format = s[i:i+p], sev, true, true, FormatPostgres
 	h.time, h.timed = st.resolve(r.ref, r.loc), true
-	h.msg = strings.TrimLeft(msg, " ")
+	h.sev, h.leveled, h.headed = sev, true, true
+	h.msg = s[n+10:]
+	if src, msg, ok := strings.Cut(h.msg[:min(len(h.msg), 200)], " > "); ok && sourceRef(src) {
+		h.logger, h.msg = src, h.msg[len(h.msg[:min(len(h.msg), 200)])-len(msg):]
+	}
 	return true
-}
-
-// csvCell gives the cell at i and where the next one begins, which is behind the end of s where there is none.
-func csvCell(s string, i int) (string, int) {
-	if at(s, i) != '"' {
-		k := strings.IndexByte(s[min(i, len(s)):], ',')
-		if k < 0 {
-			return s[min(i, len(s)):], len(s) + 1
-		}
-		return s[i : i+k], i + k + 1
-	}
-	e := i + 1
-	for e < len(s) && (s[e] != '"' || at(s, e+1) == '"') {
-		if s[e] == '"' {
-			e++
-		}
-		e++
-	}
-	v := s[i+1 : min(e, len(s))]
-	if strings.Contains(v, `""`) {
-		v = strings.ReplaceAll(v, `""`, `"`)
-	}
-	return v, min(e, len(s)) + 2
 }

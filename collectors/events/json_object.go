@@ -46,7 +46,13 @@ func (f *fields) object(p *jsonScan, outer role, name string, depth int) bool {
 			if !ok {
 				return false
 			}
-			if ro != roleNone {
+			switch ro {
+			case roleNone:
+			case roleMethod:
+				f.method = true
+			case rolePath:
+				f.path = true
+			default:
 				f.text(ro, v)
 			}
 		case '{':

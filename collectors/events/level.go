@@ -101,3 +101,20 @@ func numericLevel(n int) (incident.Severity, bool) {
 	}
 	return 0, false
 }
+
+// otelSeverity maps OpenTelemetry's severity numbers, 1 to 24.
+func otelSeverity(n int) incident.Severity {
+	switch {
+	case n <= 4:
+		return incident.SeverityTrace
+	case n <= 8:
+		return incident.SeverityDebug
+	case n <= 12:
+		return incident.SeverityInfo
+	case n <= 16:
+		return incident.SeverityWarning
+	case n <= 20:
+		return incident.SeverityError
+	}
+	return incident.SeverityFatal
+}

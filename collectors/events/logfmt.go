@@ -20,7 +20,8 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 	save := *h
 	f := fields{h: h, r: r}
 	pairs, words := 0, 0
-	rest := 0 // where what is not time or level begins
+	loose := 0 // single quotes without their end
+	rest := 0  // where what is not time or level begins
 	for i := 0; i < len(s); {
 		if s[i] == ' ' || s[i] == '\t' {
 			i++
@@ -49,7 +50,7 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 			}
 			i = p.i
 			r.work += p.work
-		} else if e := singleQuoted(s, i); e > 0 { // lograge
+		} else if e := singleQuoted(s, i, &loose); e > 0 { // lograge
 			v.raw = s[i+1 : e]
 			i = e + 1
 		} else {
@@ -99,12 +100,16 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 	return true
 }
 
-// maxSingleQuoted is how far the end of a value in single quotes is looked for, since an apostrophe may stand anywhere.
-const maxSingleQuoted = 1024
+// An apostrophe may stand anywhere. So the end of a value in single quotes is looked for only so far, and no more once a
+// line had a few that had none.
+const (
+	maxSingleQuoted = 1024
+	maxLooseQuotes  = 8
+)
 
 // singleQuoted gives the index of the quote that ends the value in single quotes at i, 0 where there is none.
-func singleQuoted(s string, i int) int {
-	if at(s, i) != '\'' {
+func singleQuoted(s string, i int, loose *int) int {
+	if at(s, i) != '\'' || *loose > maxLooseQuotes {
 		return 0
 	}
 	for e := i + 1; e < len(s) && e < i+maxSingleQuoted; e++ {
@@ -112,6 +117,7 @@ func singleQuoted(s string, i int) int {
 			return e
 		}
 	}
+	*loose++
 	return 0
 }
 

@@ -54,6 +54,9 @@ func TestPlain(t *testing.T) {
 		{".NET systemd", "<3>Shop.Cart[13] Cannot pay", "", fail, rec{Message: "Shop.Cart[13] Cannot pay"}, ""},
 		{"sd-daemon", "<7>reading error pages", "", debug, rec{Message: "reading error pages"}, ""},
 
+		{"lograge in Rails' logger", `I, [2024-01-02T15:04:05.123456 #77]  INFO -- : [` + uuid + `] method=GET path=/carts/7 format=html controller=CartsController action=show status=500 duration=12.30`, milli5, fail, rec{TraceID: uuid, HTTPStatus: 500}, ""},
+		{"zerolog console", "\x1b[90m3:04PM\x1b[0m \x1b[31mERR\x1b[0m main.go:14 > cannot pay", "2024-05-31T15:04:00Z", fail, rec{Logger: "main.go:14", Message: "cannot pay"}, ""},
+
 		// klog
 		{"klog structured", `E0102 15:04:05.123000       1 sync.go:31] "Sync failed" err="stock is locked" basket="shop/7"`, milli5, fail, rec{Format: "klog", Message: "Sync failed: stock is locked", Logger: "sync.go:31"}, ""},
 		{"klog structured nil", `I0102 15:04:05.123000       1 sync.go:31] "Synced" err=<nil> basket="shop/7"`, milli5, info, rec{Format: "klog", Message: "Synced"}, ""},
@@ -62,6 +65,10 @@ func TestPlain(t *testing.T) {
 		{"postgres", "2024-01-02 15:04:05.123 UTC [77] ERROR:  relation \"x\" does not exist at character 15\n2024-01-02 15:04:05.123 UTC [77] HINT:  Make it.\n2024-01-02 15:04:05.123 UTC [77] STATEMENT:  SELECT *\n\tFROM x", milli5, fail, rec{Format: "postgres", PID: "77", Message: `relation "x" does not exist at character 15`}, ""},
 		{"postgres on RDS", `2024-01-02 15:04:05 UTC:10.0.0.1(5000):shop@carts:[77]:ERROR:  relation "x" does not exist`, sec5, fail, rec{Message: `relation "x" does not exist`}, ""},
 		{"postgres with user and database", `2024-01-02 15:04:05.123 UTC [77] shop@carts LOG:  connection authorized: user=shop`, milli5, info, rec{PID: "77"}, ""},
+		{"postgres with a prefix of pairs", "2024-01-02 15:04:05.123 UTC [77]: [3-1] user=shop,db=carts,app=psql,client=10.0.0.1 ERROR:  relation \"x\" does not exist\n2024-01-02 15:04:05.123 UTC [77]: [4-1] user=shop,db=carts,app=psql,client=10.0.0.1 STATEMENT:  SELECT * FROM x",
+			milli5, fail, rec{Format: "postgres", PID: "77", Message: `relation "x" does not exist`}, ""},
+		{"postgres of old packages", "< 2024-01-02 15:04:05.123 UTC >ERROR:  relation \"x\" does not exist\n< 2024-01-02 15:04:05.123 UTC >STATEMENT:  SELECT * FROM x", milli5, fail, rec{Format: "postgres", Message: `relation "x" does not exist`}, ""},
+		{"mysql slow log", "# Time: 2024-01-02T15:04:05.123456Z\n# User@Host: shop[shop] @ localhost []  Id:     7\n# Query_time: 3.100000  Lock_time: 0.000001 Rows_sent: 1  Rows_examined: 9\nSET timestamp=1704207845;\nSELECT * FROM carts WHERE id = 7;", milli5, info, rec{}, ""},
 		{"postgres csv", `2024-01-02 15:04:05.123 UTC,"shop","carts",77,"10.0.0.1:5000",65941c05.4d,3,"SELECT",2024-01-02 15:00:00 UTC,3/7,0,ERROR,42P01,"relation ""x"" does not exist",,,,,,"SELECT * FROM x",15,,"psql","client backend",,0`, milli5, fail, rec{Format: "postgres", PID: "77", Message: `relation "x" does not exist`}, ""},
 		{"mysql 5.7", "2024-01-02T15:04:05.123456Z 7 [ERROR] InnoDB: The page is damaged", milli5, fail, rec{Message: "InnoDB: The page is damaged"}, ""},
 		{"mysql 8", "2024-01-02T15:04:05.123456Z 0 [Warning] [MY-010068] [Server] CA certificate ca.pem is self signed.", milli5, warn, rec{}, ""},

@@ -28,7 +28,7 @@ const (
 	roleStatus  // an HTTP status, which speaks where no level does
 	roleMethod
 	rolePath
-	roleWrong // an error that is only true or false
+	roleSevNumber // OpenTelemetry's 1 to 24
 )
 
 func topRole(k string) role {
@@ -40,13 +40,15 @@ func topRole(k string) role {
 	case "level", "lvl", "severity", "@l", "log.level", "levelname", "loglevel", "logLevel", "log_level", "Level", "LogLevel",
 		"severity_text", "severityText", "SeverityText", "error_severity", "LEVEL", "SEVERITY", "Severity", "log.severity":
 		return roleLevel
+	case "severityNumber", "SeverityNumber", "severity_number":
+		return roleSevNumber
 	case "s", "PRIORITY", "priority", "lev":
 		return roleLevelWeak
 	case "msg", "message", "@m", "short_message", "MESSAGE", "event", "textPayload", "Message", "body", "Body", "RenderedMessage":
 		return roleMessage
-	case "@mt", "log", "full_message", "text", "desc", "MessageTemplate", "event.original", "message_template", "request", "request_line":
+	case "@mt", "log", "full_message", "text", "desc", "MessageTemplate", "event.original", "message_template", "request", "request_line", "stringValue":
 		return roleMessage2
-	case "error", "err", "exception", "exc_info", "@x", "Exception", "thrown", "cause", "exc", "throwable", "fault", "Error":
+	case "error", "err", "exception", "exc_info", "@x", "Exception", "thrown", "cause", "exc", "throwable", "fault", "Error", "errors":
 		return roleError
 	case "error.type", "exception.type", "errorType", "exception_type", "exception.class", "err.type", "error_type", "exceptionClass",
 		"exception_class", "error.kind", "exception_name", "_error_type":
@@ -117,6 +119,8 @@ func nestedRole(outer role, name, k string) role {
 			return roleLogger
 		case "origin":
 			return roleSource
+		case "message", "msg":
+			return roleMessage2
 		}
 	case "trace":
 		if k == "id" {

@@ -186,6 +186,14 @@ func TestStructured(t *testing.T) {
 		{"traefik", `{"DownstreamStatus":404,"RequestMethod":"GET","RequestPath":"/x","level":"info","msg":"","time":"2024-01-02T15:04:05Z"}`, sec5, info, rec{HTTPStatus: 404}, ""},
 		{"echo", `{"time":"2024-01-02T15:04:05.123Z","id":"","remote_ip":"10.0.0.1","host":"shop","method":"GET","uri":"/carts/7","status":500,"error":"no stock","latency":123}`, milli5, fail, rec{HTTPStatus: 500}, ""},
 
+		// what shippers wrap
+		{"filebeat", `{"@timestamp":"2024-01-02T15:05:00.000Z","message":"2024-01-02 15:04:05.123 ERROR [main] com.acme.Cart - cannot pay","agent":{"type":"filebeat"}}`, milli5, fail, rec{Message: "cannot pay"}, ""},
+		{"fluent bit", `{"log":"2024-01-02 15:04:05.123 ERROR cannot pay","stream":"stderr","kubernetes":{"pod_name":"shop-7"}}`, milli5, fail, rec{Message: "cannot pay"}, ""},
+		{"fluent bit, parsed", `{"log":{"level":"error","message":"cannot pay"},"stream":"stderr"}`, "", fail, rec{Message: "cannot pay"}, ""},
+		{"opentelemetry", `{"Timestamp":"2024-01-02T15:04:05.123Z","SeverityNumber":17,"Body":"cannot pay","TraceId":"0af7651916cd43dd8448eb211c80319c","Attributes":{"exception.type":"StockError","exception.stacktrace":"StockError: none\n    at take (/srv/shop/stock.js:7:11)"}}`,
+			milli5, fail, rec{Message: "cannot pay", TraceID: "0af7651916cd43dd8448eb211c80319c", Exception: "StockError"}, "/srv/shop/stock.js:7 take"},
+		{"an array of errors", `{"message":"cannot pay","errors":[{"message":"none","name":"StockError","stack":"StockError: none\n    at take (/srv/shop/stock.js:7:11)"}]}`, "", fail, rec{Message: "cannot pay", Exception: "StockError"}, "/srv/shop/stock.js:7 take"},
+
 		// what a writer can do
 		{"two levels", `{"level":"error","level":"info","severity":"debug","msg":"x"}`, "", fail, rec{Message: "x"}, ""},
 		{"a level behind", `{"level":"info","msg":"x","severity":"CRITICAL"}`, "", fatal, rec{Message: "x"}, ""},
