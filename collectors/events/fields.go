@@ -283,6 +283,9 @@ func (f *fields) settle() {
 		h.sev, h.leveled = f.level, true
 	}
 	served := (f.method || f.path) && f.status >= 100 && f.status < 600
+	if served && f.level >= incident.SeverityError && (f.status < 500 || h.errText != "" || h.excType != "") {
+		served = false // an error of its own, whatever request it happened in: it is not to be judged by rate
+	}
 	if served {
 		h.status = f.status
 	}

@@ -105,12 +105,12 @@ func (f *fields) nested(p *jsonScan, outer, ro role, key string, depth int) bool
 		return true
 	}
 	ok := false
-	switch {
-	case ro == roleTime:
+	switch ro {
+	case roleTime:
 		ok = f.timeObject(p)
-	case ro == roleSource:
+	case roleSource:
 		ok = f.source(p)
-	case ro == roleError:
+	case roleError:
 		was := f.errDepth
 		if f.errDepth++; f.errDepth > f.deepest {
 			f.deepest = f.errDepth // what the cause says goes before what its wrapper says

@@ -94,10 +94,10 @@ func topRole(k string) role {
 
 // nestedRole gives the role of field k inside an object whose own role, or name, is known.
 func nestedRole(outer role, name, k string) role {
-	switch {
-	case outer == roleInside:
+	switch outer {
+	case roleInside:
 		return topRole(k)
-	case outer == roleError:
+	case roleError:
 		switch k {
 		case "message", "msg", "exc_value", "value", "Message", "errorMessage", "localizedMessage", "exception_message":
 			return roleErrMessage

@@ -199,6 +199,8 @@ func TestStructured(t *testing.T) {
 		{"a level behind", `{"level":"info","msg":"x","severity":"CRITICAL"}`, "", fatal, rec{Message: "x"}, ""},
 		{"the priority of a job is no level", `{"level":"info","msg":"queued","priority":1}`, "", info, rec{Message: "queued"}, ""},
 		{"a status of something else", `{"level":"info","msg":"stock answered","status":503}`, "", info, rec{Message: "stock answered"}, ""},
+		{"an error in a request that was answered well", `{"level":"error","msg":"ledger is inconsistent","method":"GET","path":"/carts/7","status":200}`, "", fail, rec{Message: "ledger is inconsistent"}, ""},
+		{"an error in a request", `{"level":"error","msg":"cannot pay","err":"ledger is inconsistent","method":"GET","path":"/carts/7","status":500}`, "", fail, rec{Message: "cannot pay: ledger is inconsistent"}, ""},
 		{"only an error flag", `{"error":true,"message":"cannot pay basket"}`, "", fail, rec{Message: "cannot pay basket"}, ""},
 		{"no error", `{"msg":"saved","error":null,"err":"","exception":"none"}`, "", unset, rec{Message: "saved"}, ""},
 	})
