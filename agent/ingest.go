@@ -305,7 +305,7 @@ func (g *ingest) commit(ctx context.Context) error {
 		g.full = false
 		g.log.Info("keeping works again; collecting goes on")
 		for _, s := range g.p.streams {
-			s.behind = true // what comes next was written while nobody read
+			s.behind, s.caughtUp = true, false // what comes next was written while nobody read
 		}
 	}
 	g.crowd.committed()

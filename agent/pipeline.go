@@ -77,7 +77,8 @@ type stream struct {
 	position []byte
 	// behind says that what is read was not written just now, for all that is known: the stream is new, began anew, or goes on
 	// after a pause. An event without a time of its own then says nothing about when it happened.
-	behind bool
+	// caughtUp says that nothing waited behind the last batch: the next one was written since.
+	behind, caughtUp bool
 	// readAt is when the last lines were read; more that others wait right behind them, or may.
 	readAt time.Time
 	more   bool
@@ -149,9 +150,8 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 		return err
 	}
 	s.readAt, s.more = b.ReadAt, b.More
-	if len(b.Lines) > 0 && b.Lines[0].Number == 1 {
-		s.behind = true // truncated, or another file
-	}
+	s.behind = s.behind && !s.caughtUp || len(b.Lines) > 0 && b.Lines[0].Number == 1 // from the top: truncated, or another file
+	s.caughtUp = !b.More
 	s.join.SetReference(b.ReadAt)
 	for _, g := range b.Gaps {
 		g.Source = source
@@ -164,7 +164,6 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	if b.Ended {
 		s.join.Flush(emit)
 	}
-	s.behind = s.behind && b.More
 	s.keepTail(b)
 	s.position = b.Position
 	if b.Ended && b.Position == nil {

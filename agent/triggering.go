@@ -92,7 +92,7 @@ func (g *ingest) write(tx *store.Tx, f *firing) (bool, error) {
 		return false, err
 	}
 	s := cluster.Situation{
-		New: latest == nil, At: f.counts.Last, Severity: f.counts.Severity, Threshold: g.threshold, Spike: f.spike != nil,
+		At: f.counts.Last, Severity: f.counts.Severity, Threshold: g.threshold, Spike: f.spike != nil,
 	}
 	if latest != nil {
 		s.Episode = latest.State

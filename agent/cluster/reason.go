@@ -56,7 +56,7 @@ func (s Silence) Reason(until time.Time) *incident.Reason {
 // NewReason says why what was never seen before is looked at.
 func NewReason(first time.Time, sev, threshold incident.Severity) *incident.Reason {
 	return &incident.Reason{
-		Text: fmt.Sprintf("never seen before %s with a severity of %s; %s and worse are problems", moment(first), sev, threshold), From: first,
+		Text: fmt.Sprintf("never seen before; first at %s, with severity %s (problems are %s and worse)", moment(first), sev, threshold), From: first,
 	}
 }
 

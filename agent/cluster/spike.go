@@ -394,7 +394,7 @@ func (s *series) judge(b *Baselines, span int64) {
 	from := max(begin/spanMinutes, s.now/spanMinutes-spansKept+1)
 	s.judged, s.known = span, int(max(span-from, 0))
 	roots := b.roots[:0]
-	for k := from; k < span; k++ {
+	for k := from; k < span-1; k++ { // a storm may have begun in the span before
 		roots = append(roots, math.Sqrt(float64(s.spans[k%spansKept])))
 	}
 	b.roots = roots

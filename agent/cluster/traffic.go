@@ -15,11 +15,12 @@ import (
 // spans of five minutes for the last day.
 //
 // Both judgements are tests of a proportion against the service's own past. The statistic is the arcsine of the root of the
-// share: that makes the spread of a proportion 1/(2√n) whatever the share is. The usual one is the median of the past's, its
-// spread 1.4826 × MAD plus (in squares) the 1/(4n) of the present counts alone, and the limit lies five such deviations above
-// the usual one: there is one test for each service every five minutes, forever. As with spikes, median and MAD are blind to
-// what recurs seldom, so the limit is also a fifth above the second-largest share of the past day (but not for requests above
-// the floor: who says what he does not put up with is told of it). Shares of few are no shares: a span counts for the past only with shareLeast lines or requests.
+// share: that makes the spread of a proportion 1/(2√n) whatever the share is. The usual one is the median of the past's, each
+// weighing as much as there was in it; its spread is 1.4826 × MAD plus (in squares) the 1/(4n) of the present counts alone, and the
+// limit lies five such deviations above the usual one: there is one test for each service every five minutes, forever. As with
+// spikes, median and MAD are blind to what recurs seldom, so the limit is also a fifth above the second-largest share of the past
+// day (but not for requests above the floor: who says what he does not put up with is told of it). Shares of few are no shares:
+// a span counts for the past only with shareLeast lines or requests.
 //
 // The mix of levels is looked at over three spans (a quarter of an hour), and each of the last two has to be over the limit by
 // itself: the noise of a start lasts for less. It has to be twice the usual share and five points above it.
@@ -100,6 +101,7 @@ type Traffic struct {
 	of       map[string]*flows
 	tick     uint64
 	scratch  []float64
+	past     []portion // scratch
 }
 
 type flows struct {
@@ -108,6 +110,9 @@ type flows struct {
 	ring        [spansKept]flow
 	used        uint64
 }
+
+// portion is a share of the past, as an angle, and of how many it was.
+type portion struct{ angle, weight float64 }
 
 type flow struct{ lines, raised, requests, failed uint32 }
 
@@ -184,13 +189,13 @@ func (t *Traffic) Mix(service string, span int64) (Share, bool) {
 	if raised < mixLeast || lines < mixLines {
 		return Share{}, false
 	}
-	past := t.scratch[:0]
+	past := t.past[:0]
 	for k := span - mixSpans; k-mixSpans+1 >= s.from(); k -= mixSpans {
 		if r, n := sum(k); n >= shareLeast {
-			past = append(past, angle(r, n))
+			past = append(past, portion{angle(r, n), float64(n)})
 		}
 	}
-	t.scratch = past
+	t.past = past
 	if len(past) < trafficHistory/mixSpans {
 		return Share{}, false
 	}
@@ -222,40 +227,59 @@ func (t *Traffic) Failing(service string, span int64) (share Share, fresh, high 
 	if share.Count < t.requests.Failures {
 		return share, false, false
 	}
-	past := t.scratch[:0]
+	past := t.past[:0]
 	for k := s.from(); k < span; k++ {
 		if f := s.at(k); f.requests >= shareLeast {
-			past = append(past, angle(int64(f.failed), int64(f.requests)))
+			past = append(past, portion{angle(int64(f.failed), int64(f.requests)), float64(f.requests)})
 		}
 	}
-	t.scratch = past
-	high = share.Value() >= t.requests.Share
+	t.past = past
+	// Five failures in a span's first seconds are many of the requests so far, and few of a span's.
+	value := float64(share.Count) / float64(max(share.Of, int64(s.at(span-1).requests), 1))
+	high = value >= t.requests.Share
 	if len(past) < trafficHistory {
 		return share, high, high
 	}
 	usual, limit, seldom := limits(past, share.Of)
 	share.Baseline, share.Known = usual, true
 	far := max(limit, seldom, requestFactor*usual, requestPart*t.requests.Share)
-	if share.Value() > far && share.Count >= requestLeast && !high {
+	if value > far && share.Count >= requestLeast && !high {
 		share.Threshold = far
 		return share, true, true
 	}
 	share.Threshold = max(limit, t.requests.Share)
-	return share, high && share.Value() > limit, high
+	return share, high && value > limit, high
 }
 
-// limits gives by the angles of the past the usual share, the one that is far above it, of n, and the one that is above what
-// came twice.
-func limits(past []float64, n int64) (usual, limit, seldom float64) {
-	slices.Sort(past)
-	middle, second := median(past), past[max(len(past)-2, 0)]
-	for k, a := range past {
-		past[k] = math.Abs(a - middle)
+// limits gives by the past the usual share, the one that is far above it, of n, and the one that is above what came twice.
+func limits(past []portion, n int64) (usual, limit, seldom float64) {
+	byAngle := func(a, b portion) int { return cmp.Compare(a.angle, b.angle) }
+	slices.SortFunc(past, byAngle)
+	second := past[max(len(past)-2, 0)].angle
+	middle := weightedMedian(past)
+	for k := range past {
+		past[k].angle = math.Abs(past[k].angle - middle)
 	}
-	slices.Sort(past)
-	mad := 1.4826 * median(past)
+	slices.SortFunc(past, byAngle)
+	mad := 1.4826 * weightedMedian(past)
 	sigma := math.Sqrt(mad*mad + 1/(4*float64(max(n, 1))))
 	return shareOf(middle), shareOf(middle + trafficSigmas*sigma), shareOf(shareMargin * second)
+}
+
+// weightedMedian gives the angle that half of the weight lies below. The quiet spans of a night, in each of which nothing failed
+// since hardly anything happened, say little about what is usual by day.
+func weightedMedian(sorted []portion) float64 {
+	all := 0.0
+	for _, p := range sorted {
+		all += p.weight
+	}
+	below := 0.0
+	for _, p := range sorted {
+		if below += p.weight; below >= all/2 {
+			return p.angle
+		}
+	}
+	return 0
 }
 
 // angle is the arcsine of the root of a share.

@@ -8,8 +8,6 @@ import (
 
 // Situation is all that Decide looks at: one event (or a batch of the same cluster) and what is known of its cluster.
 type Situation struct {
-	// New says that the cluster was never seen before this event.
-	New bool
 	// Episode is the state of the cluster's latest incident, "" where it never had one.
 	Episode incident.State
 	// ResolvedAt is when that incident was resolved, the zero Time where it was not.
@@ -18,7 +16,7 @@ type Situation struct {
 	At time.Time
 	// Severity is the event's; Threshold is triggers.severity.
 	Severity, Threshold incident.Severity
-	// Spike is what Baselines.Observe said of this event.
+	// Spike is what Baselines.Observe said of this event. (What is new has no past to be far above.)
 	Spike bool
 }
 
@@ -31,9 +29,8 @@ func Decide(s Situation) incident.Trigger {
 	if s.Episode == incident.StateIgnored {
 		return ""
 	}
-	spike := s.Spike && !s.New // what is new has no baseline to be far above
 	if s.Severity < s.Threshold {
-		if spike && s.Severity >= incident.SeverityWarning {
+		if s.Spike && s.Severity >= incident.SeverityWarning {
 			return incident.TriggerSpike
 		}
 		return ""
@@ -47,7 +44,7 @@ func Decide(s Situation) incident.Trigger {
 		}
 		return incident.TriggerReturned
 	}
-	if spike {
+	if s.Spike {
 		return incident.TriggerSpike
 	}
 	return ""

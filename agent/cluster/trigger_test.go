@@ -19,10 +19,9 @@ func TestDecide(t *testing.T) {
 		s    Situation
 		want incident.Trigger
 	}{
-		{"new error", Situation{New: true, Severity: e, Threshold: e}, incident.TriggerNew},
+		{"new error", Situation{Severity: e, Threshold: e}, incident.TriggerNew},
 		{"known below the threshold, now an error", Situation{Severity: e, Threshold: e}, incident.TriggerNew},
-		{"new warning", Situation{New: true, Severity: w, Threshold: e}, ""},
-		{"new warning that looks like a spike", Situation{New: true, Severity: w, Threshold: e, Spike: true}, ""},
+		{"new warning", Situation{Severity: w, Threshold: e}, ""},
 		{"spike of warnings", Situation{Severity: w, Threshold: e, Spike: true}, incident.TriggerSpike},
 		{"spike of infos is traffic", Situation{Severity: i, Threshold: e, Spike: true}, ""},
 		{"spike of what says no severity", Situation{Threshold: e, Spike: true}, ""},

@@ -20,8 +20,9 @@ func (a *app) auditCommand() *cobra.Command {
 		Short: "Show and verify what was decided and done",
 		Long: `The audit is a chain: each entry's hash covers the entry before it, so that no entry can be changed,
 removed or put in between without "audit verify" seeing it. The daemon writes the head of the chain
-to its own log once an hour and when it stops; a chain that was cut short or written anew as a whole
-is seen when such a head is given with --anchor.`,
+to its own log once an hour and when it stops, and notes it in the state, too. A chain that was cut
+short below that note is seen; one that was cut short or written anew together with the note is seen
+when such a head is given with --anchor.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -136,7 +137,7 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 			} else if r.OK() {
 				_, err = fmt.Fprintf(a.out, "%s, the chain holds; its head is %d:%s\n", count(r.Entries, "entry", "entries"), r.Head.Seq, hash)
 				if err == nil && len(heads) == 0 {
-					_, err = fmt.Fprintln(a.out, "No --anchor was given: a chain that was cut short or written anew as a whole would hold, too.")
+					_, err = fmt.Fprintln(a.out, "No --anchor was given: a chain that was written anew, or cut short, together with the state's own note of its head would hold, too.")
 				}
 			}
 			if err != nil || r.OK() {
