@@ -18,7 +18,8 @@ type reader struct {
 	fit  fitness  // how the last line agreed with prof
 
 	dates dateCache
-	work  int // what reading structured lines took, in bytes looked at
+	memo  *headerMemo // nil for none
+	work  int         // what reading structured lines took, in bytes looked at
 }
 
 // read reads the application's part of a line into h, whose host, pid, time and severity may already be set by the

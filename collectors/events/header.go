@@ -112,14 +112,13 @@ func (r *reader) scanFixed(s string, h *head, o scanOptions) scanned {
 	if s == "" || s[0] == ' ' || s[0] == '\t' || s[0] >= 0x80 {
 		return scanned{levelAt: -1}
 	}
+	if isLetter(s[0]) && !h.timed && !h.leveled && plainWord(s) {
+		h.trace = ""
+		return scanned{levelAt: -1}
+	}
 	c := scanner{s: s, h: h, rd: r, scanOptions: o, levelAt: -1}
 	pid, thread, logger := h.pid, h.thread, h.logger
-	for n := 0; n < maxHeaderTokens && c.i < len(s); n++ {
-		if !c.token(n == 0) {
-			break
-		}
-		c.skipSeparators()
-	}
+	c.tokens()
 	if !h.timed && !h.leveled {
 		h.pid, h.thread, h.logger, h.trace = pid, thread, logger, ""
 		return scanned{levelAt: -1}
@@ -132,6 +131,52 @@ func (r *reader) scanFixed(s string, h *head, o scanOptions) scanned {
 		h.bare = s[c.levelAt:]
 	}
 	return scanned{ok: true, levelAt: c.levelAt, before: c.before, soft: c.soft, named: h.logger != logger}
+}
+
+// tokens reads the tokens of the header; those behind the time stamp are taken from the memo where it has them.
+func (c *scanner) tokens() {
+	var memo *memoEntry
+	from, first, tried := 0, 0, false
+	for n := 0; n < maxHeaderTokens && c.i < len(c.s); n++ {
+		soft, mark := c.soft, c.mark
+		more := c.token(n == 0)
+		if memo != nil && c.mark > mark && c.i == c.mark && (!more && c.h.logger != "" || more && c.soft > soft) {
+			c.remember(memo, from, n-first, !more)
+		}
+		if !more {
+			return
+		}
+		if !tried && c.h.timed {
+			tried = true
+			from, first = c.mark, n
+			if memo = c.rd.memo.of(c); memo != nil && c.recall(memo) {
+				if memo.final {
+					return
+				}
+				n += int(memo.tokens)
+				memo = nil
+			}
+		}
+		c.skipSeparators()
+	}
+}
+
+// plainWord says whether s begins with a word that can't be the beginning of a header: no level, no date, and no name before one.
+func plainWord(s string) bool {
+	n := 1
+	for n < len(s) && isWord(s[n]) {
+		n++
+	}
+	if n < 3 || n <= 11 && isUpper(s[0]) && (at(s, n) == ' ' || at(s, n) == ',') && n == 3 {
+		return false
+	}
+	if _, ok := levelWord(s[:n]); ok {
+		return false
+	}
+	for n < len(s) && n < 64 && (isWord(s[n]) || s[n] == '-' || s[n] == '.') {
+		n++
+	}
+	return at(s, n) != ' ' || !isDigit(at(s, n+1))
 }
 
 // message is what stands behind the header. Indentation is kept where it says something: after a header that ends with a

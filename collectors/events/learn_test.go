@@ -270,3 +270,40 @@ func TestBoundedLearner(t *testing.T) {
 		t.Errorf("a state of %d bytes", most)
 	}
 }
+
+// The memo and the cache of dates only save work: lines are read the same without them.
+func TestMemo(t *testing.T) {
+	var lines []string
+	for i := range 200 {
+		for _, h := range headers {
+			lines = append(lines, h.line(i, sayings[i%len(sayings)](i)))
+		}
+		lines = append(lines, benchInputs[0].line(i), "2024-01-02 15:04:05,123 INFO [worker-1] com.example.shop.Cart:x y",
+			"2024-01-02 15:04:05,123 INFO [worker-1]com.example.shop.Cart: y", "2024-01-02 15:04:05,123 INFO [worker-1] com.example.shop.Cart\ty",
+			"2024-01-02 15:04:05,123 INFO [worker-1] com.example.shop.Cart - y", "2024-01-02 15:04:05 PM INFO [worker-1] com.example.shop.Cart - y")
+	}
+	for _, soft := range []int{-1, 0, 1, 2} {
+		for _, text := range traceLines(t) {
+			lines = append(lines, text)
+		}
+		r := reader{only: FormatAuto, ref: reference, memo: &headerMemo{maxSoft: soft}}
+		for i, s := range lines {
+			plain := reader{only: FormatAuto, ref: reference}
+			var got, want head
+			a, b := r.scanFixed(s, &got, scanOptions{maxSoft: soft}), plain.scanFixed(s, &want, scanOptions{maxSoft: soft})
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(head{})); d != "" || a != b {
+				t.Fatalf("line %d, %d brackets: %q (-without +with):\n%s\n%v, %v", i, soft, s, d, b, a)
+			}
+			if r.memo.misses = min(r.memo.misses, memoTry/2); r.memo.hits == 0 && i > 5000 {
+				t.Fatal("the memo is never used")
+			}
+		}
+	}
+}
+
+func traceLines(t *testing.T) (out []string) {
+	for _, s := range corpus(t) {
+		out = append(out, splitLines(s)...)
+	}
+	return out
+}

@@ -139,6 +139,7 @@ func (j *Joiner) decide(emit func(*incident.Record)) {
 	lr := &j.lr
 	if p := learn(lr.samples, &j.rd); p != nil {
 		lr.learned(p)
+		j.rd.memo = newMemo(lr.prof)
 	}
 	held := lr.held
 	lr.held, lr.bytes, lr.since = nil, 0, time.Time{}

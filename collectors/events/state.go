@@ -79,7 +79,7 @@ func (j *Joiner) Restore(state []byte) error {
 	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("events: %w", errState)
 	}
-	j.lr = lr
+	j.lr, j.rd.memo = lr, newMemo(lr.prof)
 	j.groups, j.bytes = groups, bytes
 	for _, g := range groups {
 		if g.parked {
