@@ -48,7 +48,7 @@ func run(args []string) error {
 	fs.StringVar(&o.dir, "dir", "", "where the logs are written (default: a temporary directory)")
 	fs.StringVar(&o.out, "out", "", "directory to write peers.md and peers.svg to (default: nowhere)")
 	fs.IntVar(&o.runs, "runs", 5, "how often each reads each log; the median counts")
-	fs.Int64Var(&o.lines, "lines", 2_000_000, "lines of each log that is clustered")
+	fs.Int64Var(&o.lines, "lines", 1_000_000, "lines of each log that is clustered")
 	fs.Int64Var(&o.mb, "mb", 1100, "size in MB (10^6 bytes) of the log that is tailed")
 	fs.BoolVar(&o.quick, "quick", false, "one run over a tenth of everything")
 	fs.BoolVar(&o.keep, "keep", false, "keep the logs (with -dir)")

@@ -52,7 +52,7 @@ func (t *table) bars(b *strings.Builder, y int) int {
 	}
 	for i := range t.rows {
 		r := &t.rows[i]
-		rate := 1e9 / math.Max(t.perLine(r), 1e-3)
+		rate := 1e9 / math.Max(r.perLine(), 1e-3)
 		color := "#7d9bc1"
 		switch {
 		case r.limit:

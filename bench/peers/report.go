@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"time"
 )
 
 // report is what is said in the end.
@@ -25,18 +24,10 @@ type row struct {
 	spent
 }
 
-// time is what a row is judged by: where lines are clustered on one processor, the time on it, which is the same whatever else the
-// machine does; where a file is followed by as many goroutines as there are, the time that passes.
-func (t *table) time(r *row) time.Duration {
-	if t.kind == tailed {
-		return r.Wall
-	}
-	return r.CPU
-}
-
-// perLine is that for one line, in nanoseconds.
-func (t *table) perLine(r *row) float64 {
-	return float64(t.time(r).Nanoseconds()) / float64(max(r.Lines, 1))
+// perLine is the processor time for one line, in nanoseconds. Rows are compared by it: all of them keep one processor busy at most,
+// nearly, so it is the time that would pass on a machine with nothing else to do, and it is steady on any other.
+func (r *row) perLine() float64 {
+	return float64(r.CPU.Nanoseconds()) / float64(max(r.Lines, 1))
 }
 
 // of gives the row of the loop that counts, and ours.
@@ -71,7 +62,7 @@ func (t *table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s%s\n\n%s lines, %.0f MB", strings.ToUpper(t.name[:1]), t.name[1:], grouped(t.lines), float64(t.bytes)/1e6)
 	if t.kind == tailed {
-		b.WriteString(", all processors\n\n| | s | processor time, s | M lines/s | times counting | Logwright is faster | peak, MiB |\n")
+		b.WriteString(", all processors\n\n| | processor time for all, s | passed, s | M lines/s | times counting | Logwright is faster | peak, MiB |\n")
 		b.WriteString("|---|---|---|---|---|---|---|\n")
 	} else {
 		b.WriteString(", one processor\n\n| | M lines/s | MB/s | ns a line | times counting | Logwright is faster | clusters | peak, MiB |\n")
@@ -80,22 +71,24 @@ func (t *table) markdown() string {
 	counting, ours := t.of(isLimit), t.of(isOurs)
 	for i := range t.rows {
 		r := &t.rows[i]
-		per := t.perLine(r)
+		per := r.perLine()
 		faster := "–"
 		if !r.ours && !r.limit {
-			faster = fmt.Sprintf("%.1f×", per/t.perLine(ours))
+			faster = fmt.Sprintf("%.1f×", per/ours.perLine())
 		}
-		slower := fmt.Sprintf("%.1f", per/t.perLine(counting))
+		slower := fmt.Sprintf("%.1f", per/counting.perLine())
 		peak := float64(r.peak) / (1 << 20)
 		if t.kind == tailed {
-			fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.2f | %s | %s | %.0f |\n", r.name, r.Wall.Seconds(), r.CPU.Seconds(), 1e3/per, slower, faster, peak)
+			whole := float64(t.lines) / float64(max(r.Lines, 1)) // of those that got a part only
+			fmt.Fprintf(&b, "| %s | %.2f | %.2f | %s | %s | %s | %.0f |\n", r.name, whole*r.CPU.Seconds(), whole*r.Wall.Seconds(),
+				millions(1e3/per), slower, faster, peak)
 			continue
 		}
 		clusters := "–"
 		if !r.limit {
 			clusters = grouped(int64(r.Clusters))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s | %s | %.0f |\n", r.name, millions(1e3/per), float64(r.Bytes)/1e6/t.time(r).Seconds(),
+		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %s | %s | %s | %.0f |\n", r.name, millions(1e3/per), float64(r.Bytes)/1e6/r.CPU.Seconds(),
 			per, slower, faster, clusters, peak)
 	}
 	return b.String()
