@@ -29,8 +29,8 @@ type stream struct {
 	// content, quiet since when nothing was added to a rotated file.
 	rotated, lost bool
 	quiet         time.Time
-	// behind says that more is known to wait in the file than one batch.
-	behind bool
+	// behind says that more is known to wait in the file than one batch, began that a line without its end does.
+	behind, began bool
 	// via are the directories of the symbolic links that lead to it.
 	via []string
 	// seen is the scan that last found it by the patterns, used the last time of reading, tried the directory's state when
@@ -291,15 +291,24 @@ func (r *run) step(s *stream, final bool) (moved bool, err error) {
 	case more:
 		s.dirty, s.behind = true, true
 	}
+	began := s.searched > 0 && !s.skip && out == atEnd // a line whose end is not written yet
 	if s.offset == at && s.line == line {
+		if began && !s.began {
+			// Nothing to take, but whoever waits with an event for its next line is to know that one is being written.
+			s.began = true
+			b := r.batch(s)
+			b.More = true
+			return false, r.emit(b)
+		}
 		return false, nil
 	}
+	s.began = began
 	s.quiet, s.ended = r.now(), false
 	if len(r.ch.lines) == 0 && out == more {
 		return true, nil // within a cut line or a hole: the position goes with what follows
 	}
 	b := r.batch(s)
-	b.Lines, b.More = r.ch.lines, out == more
+	b.Lines, b.More = r.ch.lines, out == more || began
 	return true, r.emit(b)
 }
 
