@@ -151,7 +151,7 @@ func alarmWord(w string) (part, incident.Severity) {
 		case "crashloopbackoff", "imagepullbackoff", "errimagepull", "oomkilled", "oomkill":
 			return partName, incident.SeverityError
 		case "able", "address", "already", "bad", "bug", "can", "certificate", "command", "core", "could", "couldn", "deadline", "disk", "err", "exceeded",
-			"exit", "exitcode", "exited", "file", "full", "http", "illegal", "invalid", "license", "lost", "name", "no", "not", "oom", "oops",
+			"exit", "exitcode", "exited", "file", "full", "http", "illegal", "invalid", "license", "lockup", "lost", "name", "no", "not", "oom", "oops",
 			"out", "overflow", "protection", "quota", "read", "return", "returned", "service", "signal", "status", "statuscode",
 			"terminate", "too", "undefined", "unexpected", "violation", "x509":
 			return partPhrase, incident.SeverityError
@@ -212,7 +212,7 @@ func (p *place) phrase() bool {
 	case fold(w, "deadline"), fold(w, "quota"):
 		return foldPrefix(rest, " exceeded")
 	case fold(w, "exceeded"):
-		return fold(b0, "timeout")
+		return fold(b0, "timeout") || fold(b0, "watermark")
 	case fold(w, "disk"):
 		return foldPrefix(rest, " full") || foldPrefix(rest, " is full")
 	case fold(w, "err"):
@@ -236,13 +236,15 @@ func (p *place) phrase() bool {
 		}
 		return serverStatus(rest, fold(w, "returned"))
 	case fold(w, "full"):
-		return (fold(b0, "disk") || fold(b0, "filesystem") || fold(b0, "device") || fold(b0, "partition") || fold(b0, "volume")) && !wordNext(rest)
+		return (fold(b0, "disk") || fold(b0, "filesystem") || fold(b0, "device") || fold(b0, "partition") || fold(b0, "volume") || fold(b0, "table")) && !wordNext(rest)
 	case fold(w, "illegal"):
 		return foldPrefix(rest, " instruction")
 	case fold(w, "invalid"):
 		return foldPrefix(rest, " memory address")
 	case fold(w, "lost"):
-		return foldPrefix(rest, " connection to ")
+		return foldPrefix(rest, " connection to ") || foldPrefix(rest, " the connection to ")
+	case fold(w, "lockup"):
+		return fold(b0, "soft") || fold(b0, "hard")
 	case fold(w, "name"):
 		return foldPrefix(rest, " or service not known")
 	case fold(w, "no"):
@@ -274,7 +276,7 @@ func (p *place) phrase() bool {
 	case fold(w, "terminate"):
 		return foldPrefix(rest, " called ")
 	case fold(w, "too"):
-		return foldPrefix(rest, " many ") && !foldPrefix(rest, " many requests")
+		return foldPrefix(rest, " many ") && !foldPrefix(rest, " many requests") || foldPrefix(rest, " quickly") && fold(b0, "repeated")
 	case fold(w, "undefined"):
 		return foldPrefix(rest, " symbol") || foldPrefix(rest, " reference to") || foldPrefix(rest, " method")
 	case fold(w, "unexpected"):

@@ -123,6 +123,8 @@ func (p *place) negated(pt part) bool {
 		return foldAny(b[0], "fatal", "critical", "new", "more", "further", "known", "serious", "such", "major", "severe", "unhandled", "uncaught",
 			"test", "build", "compile", "compiler", "syntax", "lint", "type", "hard", "real", "other", "recent", "open", "pending", "validation", "runtime",
 			"write", "read", "checksum", "network", "disk", "related")
+	case pt == partThing && none(b[2]) && foldAny(b[1], "known", "new", "more", "further", "other", "serious"): // "no known data errors"
+		return true
 	case pt == partDone && b[1] == "of" && b[2] == "0", pt == partDone && b[2] == "of" && b[3] == "0":
 		return true
 	}
@@ -229,7 +231,7 @@ func tameThing(rest string) bool {
 			"statistics", "stats", "summary", "test", "tests", "injection", "dialog", "monitor", "monitoring", "channel", "stream",
 			"queue", "check", "checks", "checker", "checking", "translator", "resolver", "view", "views", "button", "tolerance", "signal",
 			"translation", "interceptor", "simulation", "domain", "domains", "wrapper", "factory", "prevention", "protection",
-			"timeout", "timeouts", "breakpoint", "breakpoints", "graph", "dashboard", "alerts", "emails", "catalog", "codes", "types":
+			"bound", "bounds", "margin", "estimate", "timeout", "timeouts", "breakpoint", "breakpoints", "graph", "dashboard", "alerts", "emails", "catalog", "codes", "types":
 			return true
 		case "resolved", "cleared", "fixed", "corrected", "handled", "recovered", "suppressed", "ignored", "gone":
 			return true
@@ -241,7 +243,7 @@ func tameThing(rest string) bool {
 					break
 				}
 			}
-			return foldAny(next, "resolved", "cleared", "fixed", "corrected", "handled", "recovered", "suppressed", "ignored", "gone") ||
+			return foldAny(next, "resolved", "cleared", "fixed", "corrected", "handled", "recovered", "suppressed", "ignored", "gone", "zero", "none") ||
 				plural && foldAny(next, "sent", "reported", "written", "logged", "served", "tracked", "counted", "shown", "collected", "forwarded")
 		}
 	}
@@ -284,7 +286,7 @@ func nothing(rest string) bool {
 		for i < 8 && at(rest, i) == ' ' {
 			i++
 		}
-	} else if i == 0 || at(rest, i) != '0' {
+	} else if i == 0 || at(rest, i) != '0' && !hasAnyPrefix(rest[i:], "<nil>", "<none>") {
 		return false
 	} else {
 		sep = ' '
@@ -312,8 +314,15 @@ func nothingAt(rest string, i int, sep byte) bool {
 		// "error: 0 rows of 1": the zero counts something else
 		next, behind := nextWord(rest[k:])
 		return sep != ':' || next == "" || !isLower(next[0]) || at(behind, 0) == ':' || at(behind, 0) == '='
-	case "nil", "null", "none", "None", "false", "False", "NULL", "undefined", "no", "OK", "ok", "Success", "success", "nothing", "n":
-		return rest[i:k] != "no" && rest[i:k] != "n" || !wordNext(rest[k:]) && at(rest, k) != '\'' && (rest[i:k] == "no" || strings.HasPrefix(rest[k:], "/a"))
+	case "nil", "null", "none", "None", "false", "False", "NULL", "undefined", "OK", "ok", "Success", "success", "nothing":
+		return true
+	case "no", "No": // but not "error: no such file"
+		if next, _ := nextWord(rest[k:]); next != "" {
+			return foldAny(next, "known", "error", "errors", "failures", "problems", "issues")
+		}
+		return at(rest, k) != '\''
+	case "n":
+		return strings.HasPrefix(rest[k:], "/a")
 	case "":
 		switch c, d := at(rest, i), at(rest, i+1); c {
 		case '"', '\'', '[', '{', '(', '<':
