@@ -117,6 +117,15 @@ func TestReport(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
+	t2 := table{input: input{"y", "tail", tailed, 1}, lines: 4_000_000, rows: []row{
+		{peer{name: "loop", limit: true}, spent{Lines: 4_000_000, CPU: time.Second, Wall: time.Second}},
+		{peer{name: "**Logwright**", ours: true}, spent{Lines: 4_000_000, CPU: 2 * time.Second, Wall: time.Second}},
+		{peer{name: "part"}, spent{Lines: 1_000_000, CPU: 3 * time.Second, Wall: 4 * time.Second}},
+	}}
+	if got, want := t2.markdown(), "| part | 12.00 | 16.00 | 0.33 | 12.0 | 6.0× | 0 |"; !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+	r.tables = append(r.tables, t2)
 	d := xml.NewDecoder(strings.NewReader(r.svg()))
 	for {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
