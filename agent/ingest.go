@@ -240,6 +240,16 @@ func (g *ingest) commit(ctx context.Context) error {
 			if err := tx.SaveClusters(changes); err != nil {
 				return err
 			}
+			for _, m := range changes {
+				if m.AliasOf == "" {
+					continue
+				}
+				did, err := g.merge(tx, m.ID)
+				if err != nil {
+					return err
+				}
+				changed = changed || did
+			}
 			for i := range firings {
 				did, err := g.write(tx, &firings[i])
 				if err != nil {

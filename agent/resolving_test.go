@@ -133,7 +133,7 @@ func TestHeartbeatThatComesBack(t *testing.T) {
 		if s := h.only().State; s != incident.StateDiagnosed {
 			t.Errorf("silent still, and %s", s)
 		}
-		h.write("app.log", "2000-01-01 00:00:00 INFO alive")
+		h.write("app.log", stamped(time.Now(), "INFO alive")) // an old line would be no sign of life
 		advance(2 * time.Minute)
 		if s := h.only().State; s != incident.StateResolved {
 			t.Errorf("it speaks again, and is %s", s)

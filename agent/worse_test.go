@@ -27,12 +27,18 @@ func TestAWarningThatTurnsErrorIsToldOnce(t *testing.T) {
 			t.Fatalf("a warning was told to somebody who wants to hear of errors:\n%s", told)
 		}
 
+		h.stop()
+		h.write("app.log", line("WARN"), line("ERROR"))
+		h.start()
+		advance(30 * time.Second)
+		h.stop() // what was told is not told again
+		h.start()
 		for range 3 { // it reaches the severity once, however often it is seen with it
 			h.write("app.log", line("ERROR"), line("WARN"), line("ERROR"))
 			advance(30 * time.Second)
 		}
-		if again := h.only(); again.ID != inc.ID || again.Severity != incident.SeverityError || again.Events != 11 {
-			t.Fatalf("%s, %s, %d events; want %s as an error of 11 events", again.ID, again.Severity, again.Events, inc.ID)
+		if again := h.only(); again.ID != inc.ID || again.Severity != incident.SeverityError || again.Events != 13 {
+			t.Fatalf("%s, %s, %d events; want %s as an error of 13 events", again.ID, again.Severity, again.Events, inc.ID)
 		}
 		if told := h.out.String(); strings.Count(told, " worse error "+inc.ID) != 1 || strings.Count(told, inc.ID) != 1 {
 			t.Errorf("want one message, that it got worse:\n%s", told)

@@ -17,7 +17,8 @@ const (
 	finished    = `('resolved', 'ignored')`
 	unfinished  = `('open', 'diagnosed', 'proposed', 'waiting', 'acting', 'verifying')`
 	incidentsOf = `SELECT ic.incident FROM clusters c JOIN incident_clusters ic ON ic.cluster = c.id WHERE c.root = ?`
-	latestFirst = `i.state IN ` + finished + `, i.opened_at DESC, i.num DESC`
+	// What somebody said last counts: one that was merged into an older one is over, and was opened later.
+	latestFirst = `i.state IN ` + finished + `, CASE WHEN i.state IN ` + finished + ` THEN i.state_at ELSE i.opened_at END DESC, i.opened_at DESC, i.num DESC`
 	// The incident that stands first in a list: nobody has finished it, it is worse, bigger, later.
 	importantFirst = `i.state IN ` + finished + `, i.severity DESC, i.events DESC, i.last_seen DESC, i.num DESC`
 
@@ -90,7 +91,7 @@ func firstIncident(q querier, query string, args ...any) (*incident.Incident, in
 }
 
 // LatestEpisode gives the incident that stands for a cluster now: an unfinished one where there is
-// one, else the one opened last; nil where there is none. Aliases are followed. Without Samples.
+// one, else the one that was finished last; nil where there is none. Aliases are followed. Without Samples.
 func (tx *Tx) LatestEpisode(cluster string) (*incident.Incident, error) {
 	root, err := tx.root(cluster)
 	if err != nil {
@@ -201,6 +202,38 @@ func wantRow(n int64, err error, id string) error {
 	if err == nil && n == 0 {
 		return &NotFoundError{What: id}
 	}
+	return err
+}
+
+// MergeIncident closes an incident since it is the same problem as another, which takes over its events, its samples, its time
+// and its severity. *TransitionError where it can't be closed. It is audited with why.
+func (tx *Tx) MergeIncident(id, into, why string) error {
+	num, _, err := tx.row(id)
+	if err != nil {
+		return err
+	}
+	to, _, err := tx.row(into)
+	if err != nil {
+		return err
+	}
+	if num == to {
+		return fmt.Errorf("incident %s can't be merged with itself", id)
+	}
+	if err := tx.SetState(id, incident.StateResolved, "logwright", why); err != nil {
+		return err
+	}
+	if _, err := tx.exec(`UPDATE incidents SET events = incidents.events + y.events, severity = max(incidents.severity, y.severity),
+		first_seen = min(coalesce(incidents.first_seen, y.first_seen), coalesce(y.first_seen, incidents.first_seen)),
+		last_seen = max(coalesce(incidents.last_seen, y.last_seen), coalesce(y.last_seen, incidents.last_seen)),
+		active_at = max(incidents.active_at, y.active_at), updated_at = ?3
+		FROM (SELECT events, severity, first_seen, last_seen, active_at FROM incidents WHERE num = ?1) y WHERE incidents.num = ?2`,
+		num, to, tx.now.UnixMicro()); err != nil {
+		return err
+	}
+	if _, err := tx.exec("UPDATE samples SET incident = ? WHERE incident = ?", to, num); err != nil {
+		return err
+	}
+	_, err = tx.exec("UPDATE incidents SET events = 0 WHERE num = ?", num)
 	return err
 }
 
