@@ -72,13 +72,32 @@ func beginDump(t string) trace {
 			return trace{lang: langDart, phase: phaseGroup}
 		}
 	}
-	if k := strings.Index(t, ".lua:"); k > 0 {
-		if n := run(t, k+5, 7); n > 0 && strings.HasPrefix(t[k+5+n:], ": ") {
-			return trace{lang: langLua}
+	if isUpper(t[0]) { // Get-Content : Cannot find path
+		k, dash := 1, false
+		for k < len(t) && (isLetter(t[k]) || t[k] == '-') {
+			dash = dash || t[k] == '-'
+			k++
+		}
+		if dash && strings.HasPrefix(t[k:], " : ") {
+			return trace{lang: langShell}
 		}
 	}
-	if k := strings.Index(t, " : "); k > 3 && isUpper(t[0]) && strings.IndexByte(t[:k], ' ') < 0 && strings.IndexByte(t[:k], '-') > 1 {
-		return trace{lang: langShell} // Get-Content : Cannot find path
+	from := 0
+	for range 4 { // what is told by what stands before one of the first colons
+		k := strings.IndexByte(t[from:], ':')
+		if k < 0 {
+			break
+		}
+		k += from
+		from = k + 1
+		switch {
+		case strings.HasSuffix(t[:k], ".lua"):
+			if n := run(t, k+1, 7); n > 0 && strings.HasPrefix(t[k+1+n:], ": ") {
+				return trace{lang: langLua}
+			}
+		case strings.HasSuffix(t[:k], " invoked oom-killer"):
+			return trace{lang: langKernel, phase: phaseText}
+		}
 	}
 	return kernelBegin(t)
 }
@@ -273,16 +292,33 @@ func (t *trace) stepDart(b string, indented bool) bool {
 
 // kernelBegin says whether a kernel's message begins a dump.
 func kernelBegin(t string) trace {
+	begins := false
 	switch t[0] {
-	case 'B', 'I', 'K', 'O', 'U', 'W', 'g', 'k', 'r', 'w', '-':
-		if hasAnyPrefix(t, "BUG: unable to handle", "BUG: kernel ", "BUG: soft lockup", "BUG: scheduling", "BUG: sleeping function", "BUG: KASAN", "BUG: Bad page", "Oops: ", "Kernel panic - not syncing",
-			"Unable to handle kernel", "WARNING: CPU: ", "INFO: task ", "INFO: rcu_", "general protection fault", "kernel BUG at ", "watchdog: BUG: ",
-			"rcu: INFO: ", "------------[ cut here ]") {
-			return trace{lang: langKernel}
-		}
+	case 'B':
+		begins = strings.HasPrefix(t, "BUG: ") && hasAnyPrefix(t[5:], "unable to handle", "kernel ", "soft lockup", "scheduling", "sleeping function", "KASAN", "Bad page")
+	case 'I':
+		begins = strings.HasPrefix(t, "INFO: ") && hasAnyPrefix(t[6:], "task ", "rcu_")
+	case 'K':
+		begins = strings.HasPrefix(t, "Kernel panic - not syncing")
+	case 'O':
+		begins = strings.HasPrefix(t, "Oops: ")
+	case 'U':
+		begins = strings.HasPrefix(t, "Unable to handle kernel")
+	case 'W':
+		begins = strings.HasPrefix(t, "WARNING: CPU: ")
+	case 'g':
+		begins = strings.HasPrefix(t, "general protection fault")
+	case 'k':
+		begins = strings.HasPrefix(t, "kernel BUG at ")
+	case 'r':
+		begins = strings.HasPrefix(t, "rcu: INFO: ")
+	case 'w':
+		begins = strings.HasPrefix(t, "watchdog: BUG: ")
+	case '-':
+		begins = strings.HasPrefix(t, "------------[ cut here ]")
 	}
-	if strings.Contains(t, " invoked oom-killer: ") {
-		return trace{lang: langKernel, phase: phaseText}
+	if begins {
+		return trace{lang: langKernel}
 	}
 	return trace{}
 }

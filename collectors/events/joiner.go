@@ -357,6 +357,13 @@ func (j *Joiner) lane(name string, emit func(*incident.Record)) *group {
 		}
 		if g := j.cur; len(g.parts) == 0 && !g.ev.open() {
 			j.emit(g, emit)
+			if len(j.groups) == 1 { // the only one: it serves the next lane
+				g.lane = name
+				if j.last == g {
+					j.last = nil
+				}
+				return g
+			}
 			j.drop(g)
 		}
 	}

@@ -33,12 +33,12 @@ type stackReader struct {
 	lang       lang
 	reversed   bool // most recent call last
 	prev       string
-	suppressed int // indentation of the Suppressed we are in, -1 where we are in none
+	suppressed int    // indentation of the Suppressed we are in, -1 where we are in none
 	goDone     bool   // what follows is of other goroutines, processes or threads
 	system     bool   // the frames so far are of the runtime's own stack, which comes before the goroutine's
 	causes     bool   // in the list of causes that Rust's anyhow prints
 	said       string // the first line that says something, where the first one is only a ruler
-	fileIndent int // indentation of Python's last File line
+	fileIndent int    // indentation of Python's last File line
 }
 
 const maxBlocks = 64
