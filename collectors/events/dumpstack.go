@@ -5,11 +5,10 @@ import "strings"
 // dump takes a line of one of the families of dump.go that is no frame, and says whether that was all there is to it.
 func (sr *stackReader) dump(b string) bool {
 	cur := &sr.blocks[sr.cur]
-	name := func(typ, text string) bool {
+	name := func(typ, text string) {
 		if !cur.named {
 			cur.typ, cur.text, cur.named = typ, text, true
 		}
-		return true
 	}
 	switch sr.lang {
 	case langReport:

@@ -2,7 +2,6 @@ package file
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -23,7 +22,7 @@ func TestUnendedLineIsToldOf(t *testing.T) {
 	wake, idle := make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	c, err := New(b.cfg, Options{
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: b.clock.now, Wake: wake,
+		Logger: slog.New(slog.DiscardHandler), Now: b.clock.now, Wake: wake,
 		Idle: func() {
 			select {
 			case idle <- struct{}{}:
