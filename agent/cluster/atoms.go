@@ -49,7 +49,7 @@ func decimal(s string) bool {
 // digitRun says whether s has n digits in a row.
 func digitRun(s string, n int) bool {
 	run := 0
-	for i := range len(s) {
+	for i := len(s) - 1; i >= 0; i-- { // most end in digits, if they have any
 		if classes[s[i]]&clDigit == 0 {
 			run = 0
 		} else if run++; run == n {

@@ -7,24 +7,40 @@ package cluster
 
 // Design
 //
-// A message is read once by a hand-written scanner (scan.go) that masks what is variable by its shape. The result, the
-// signature, is looked up in a map as it is, without allocating; nearly every event ends there. Only a signature never
-// seen before is compared with others (merge.go): for each of its words the table has the signature with that place left
-// open, and when enough different words were seen in one place, the place becomes variable and the clusters become one,
-// under the id of the oldest. An event with a stack is identified by its stack (stack.go); its message is handled in the
-// same way within that stack.
+// A message is read once by a hand-written scanner (scan.go, atoms.go) that masks what is variable by its shape. The
+// result, the signature, is looked up in a table as it is, without allocating; nearly every event ends there. Only a
+// signature never seen before is compared with others:
+//   - For each of its words the table has the signature with that place left open, and when enough different words were
+//     seen in one place, the place becomes variable and the clusters become one, under the id of the oldest (merge.go).
+//     How many is enough depends on what the words look like and what stands around the place (names.go). A merged
+//     signature then takes in what came before it, too (union.go).
+//   - Two places that vary at once are found by comparing the latest signatures of one skeleton (pair.go).
+//   - Lists of any length, and parts that may be missing, are found by what is left without the variable parts
+//     (phrase.go).
+//   - A host that is a word, "redis:6379", is taken for a host once the same is said of an address (endpoint.go).
+//
+// An event with a stack is identified by its stack (stack.go); its message is handled in the same way within that stack.
 //
 // Masking decides accuracy, so it has to be the same everywhere; merging depends on what a host happened to see. That is
-// why an id is a hash of the masked signature (or stack) that came first, and why merges only make aliases.
+// why an id is a hash of the masked signature (or stack) that came first, and why merges only make aliases. A version of
+// this package that masks differently gives other ids to what it reads differently. That happened once, with version 2 of
+// the state (memory.go): what version 1 kept is learned anew, with the same id where the signature is the same.
+//
+// A template (template.go) shows what a place has had so far, and "<*>" once it varied; what is numeric-like is "<*>" at
+// once. The unit of a number and the name before one ("took <*> ms", "node-<*>") stay until they vary, too.
 //
 // Memory is bounded by count and by bytes. Room is made by a CLOCK hand that passes over what was hit since it last came
 // by, the more often the more hits a cluster had. No event is ever dropped: without room it just evicts another.
 //
 // Known losses, named:
-//   - Words that vary are first clusters of their own: 2 to 6 of them, until the place is known to vary. Their ids become
-//     aliases, so an incident opened early keeps its id, but up to six may have been opened.
-//   - Two places that vary at once, with no value of either ever coming back, are not found: nothing ties those lines
-//     together but their skeleton, and merging on a skeleton alone costs more than it gives.
+//   - Words that vary are first clusters of their own: 2 to 8 of them, until the place is known to vary. Their ids become
+//     aliases, so an incident opened early keeps its id, but up to eight may have been opened.
+//   - Where fewer words than that ever come ("relay of mail", "relay of news"), the clusters stay apart.
+//   - A word that begins a message of which only one other word says something is taken for what happened, not for a
+//     name: "eth0x up" and "eth0y up" stay apart, unless the words are names with dots or stand in brackets.
+//   - Three places that vary at once, with no two of their values ever coming back, are not found, and of two only if
+//     enough come among the latest sixteen signatures with that skeleton.
+//   - An optional word makes two clusters: "failed quickly", "failed very quickly".
 //   - What looks like a value is masked: "state=A" and "state=B", "exit code 1" and "exit code 2" are one cluster. Pins
 //     are for that.
 //   - A message is looked at in its first 4 KiB, a signature ends after 1 KiB or 200 atoms, places after the 48th atom
@@ -38,6 +54,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"math/bits"
 
@@ -99,20 +116,21 @@ type Clusterer struct {
 	maxBytes   int64
 	transient  bool
 
-	exact   map[string]int32 // signature with prefix → entry
+	seed    maphash.Seed
+	exact   table // hash of a signature with its prefix → entry
 	entries []entry
 	free    []int32 // unused places of entries
 	live    int
 	nodes   []node
 	freeN   []int32
-	byRef   map[Ref]int32 // live clusters
-	alias   map[Ref]Ref   // merged away → the cluster it was merged into, which may itself be merged away later
+	byRef   table       // live clusters
+	alias   map[Ref]Ref // merged away → the cluster it was merged into, which may itself be merged away later
 
-	slots  map[uint64]int32   // signature with one place left open → first entry that has it
-	gens   map[uint64]int32   // signature with its variable places left open → merged entry
+	slots  table              // signature with one place left open → first entry that has it
+	gens   table              // signature with its variable places left open → merged entry
 	shapes map[uint64][]shape // skeleton → which places are open in its merged entries
-	phrase map[uint64]int32   // the words of a signature in order → first entry that has them
-	latest map[uint64]int32   // skeleton → latest entry that has it
+	phrase table              // the words of a signature in order → first entry that has them
+	latest table              // skeleton → latest entry that has it
 
 	aliasAge       []Ref    // the keys of alias, oldest first
 	pendingAliases []Ref    // aliases not taken yet
@@ -202,14 +220,15 @@ func New(cfg Config) (*Clusterer, error) {
 		maxEntries: limit + limit/4,
 		maxBytes:   most,
 		transient:  cfg.Transient,
-		exact:      map[string]int32{},
-		byRef:      map[Ref]int32{},
+		seed:       maphash.MakeSeed(),
+		exact:      newTable(),
+		byRef:      newTable(),
 		alias:      map[Ref]Ref{},
-		slots:      map[uint64]int32{},
-		gens:       map[uint64]int32{},
+		slots:      newTable(),
+		gens:       newTable(),
 		shapes:     map[uint64][]shape{},
-		phrase:     map[uint64]int32{},
-		latest:     map[uint64]int32{},
+		phrase:     newTable(),
+		latest:     newTable(),
 	}, nil
 }
 
@@ -240,7 +259,7 @@ func (c *Clusterer) Add(r *incident.Record) Hit {
 	}
 	c.sc.end()
 
-	i, ok := c.exact[string(c.sc.sig)]
+	i, ok := c.find(c.sc.sig)
 	made := false
 	if ok {
 		e := &c.entries[i]
@@ -258,22 +277,23 @@ func (c *Clusterer) Add(r *incident.Record) Hit {
 	return Hit{ID: n.id, Ref: n.ref, New: made}
 }
 
+// find gives the entry of a signature.
+func (c *Clusterer) find(sig []byte) (int32, bool) {
+	// Two signatures with one hash are next to each other.
+	for key := maphash.Bytes(c.seed, sig); ; key++ {
+		if i, ok := c.exact.get(key); !ok || c.entries[i].sig == string(sig) {
+			return i, ok
+		}
+	}
+}
+
 // Resolve gives the canonical id of ref's cluster as of now, after all merges so far.
 func (c *Clusterer) Resolve(ref Ref) string {
 	ref = c.root(ref)
-	if i, ok := c.byRef[ref]; ok {
+	if i, ok := c.byRef.get(uint64(ref)); ok {
 		return c.nodes[i].id
 	}
 	return ref.String()
-}
-
-// Canonical gives the id that id stands for as of now: id itself unless it was merged into an older cluster.
-func (c *Clusterer) Canonical(id string) string {
-	ref, ok := ParseID(id)
-	if !ok {
-		return id
-	}
-	return c.Resolve(ref)
 }
 
 // root follows aliases. Their chains are short, and shortened on the way.
@@ -299,7 +319,7 @@ func (c *Clusterer) Template(id string) string {
 	if !ok {
 		return ""
 	}
-	i, ok := c.byRef[c.root(ref)]
+	i, ok := c.byRef.get(uint64(c.root(ref)))
 	if !ok {
 		return ""
 	}
@@ -309,7 +329,7 @@ func (c *Clusterer) Template(id string) string {
 // Stats says how full the Clusterer is.
 func (c *Clusterer) Stats() Stats {
 	s := c.stats
-	s.Clusters, s.Signatures, s.Bytes = len(c.byRef), c.live, c.bytes
+	s.Clusters, s.Signatures, s.Bytes = c.byRef.len(), c.live, c.bytes
 	return s
 }
 

@@ -11,19 +11,20 @@ func TestCollisionsAreNotBelieved(t *testing.T) {
 	const victim, stranger = "wholly other text here", "user 17 logged in"
 	scout := mustNew(t, Config{})
 	want := add(scout, victim).ID
-	e := &scout.entries[scout.exact["api\x00\x00"+victim]]
+	i, _ := scout.find([]byte("api\x00\x00" + victim))
+	e := &scout.entries[i]
 
 	t.Run("merged entry", func(t *testing.T) {
 		c := mustNew(t, Config{})
 		add(c, stranger)
 		add(c, "user bob logged in")
 		g := none
-		for _, i := range c.gens {
+		for _, i := range c.gens.all() {
 			g = i
 		}
 		mask := c.entries[g].mask
 		c.shapes[e.shape] = []shape{{mask, 1}}
-		c.gens[slotKey(e, 1)^1^mask] = g // the key that the message has with its second place open
+		c.gens.set(slotKey(e, 1)^1^mask, g) // the key that the message has with its second place open
 		if mask != 1<<1 {
 			t.Fatalf("mask %b", mask)
 		}
@@ -34,7 +35,7 @@ func TestCollisionsAreNotBelieved(t *testing.T) {
 	t.Run("slot", func(t *testing.T) {
 		c := mustNew(t, Config{})
 		h := add(c, stranger)
-		c.slots[slotKey(e, 1)] = c.nodes[c.byRef[h.Ref]].first
+		c.slots.set(slotKey(e, 1), c.nodes[nodeOf(c, h.Ref)].first)
 		if h := add(c, victim); h.ID != want || !h.New {
 			t.Errorf("%+v, want %s", h, want)
 		}
@@ -42,7 +43,7 @@ func TestCollisionsAreNotBelieved(t *testing.T) {
 	t.Run("words", func(t *testing.T) {
 		c := mustNew(t, Config{})
 		h := add(c, stranger)
-		c.phrase[e.words] = c.nodes[c.byRef[h.Ref]].first
+		c.phrase.set(e.words, c.nodes[nodeOf(c, h.Ref)].first)
 		if h := add(c, victim); h.ID != want || !h.New {
 			t.Errorf("%+v, want %s", h, want)
 		}
@@ -75,4 +76,9 @@ func TestServicesAreApart(t *testing.T) {
 			t.Errorf("%q: %+v, want %s", s, h, id)
 		}
 	}
+}
+
+func nodeOf(c *Clusterer, ref Ref) int32 {
+	i, _ := c.byRef.get(uint64(ref))
+	return i
 }

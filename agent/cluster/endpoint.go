@@ -38,18 +38,15 @@ func (c *Clusterer) endpoints(i int32) int32 {
 	}
 	if p := e.endpoint(); p >= 0 {
 		sig := e.without(p)
-		key := endpointKey(sig)
-		if _, taken := c.slots[key]; !taken {
-			c.slots[key] = i
-		}
-		if o, ok := c.exact[sig]; ok {
+		c.slots.add(endpointKey(sig), i)
+		if o, ok := c.find([]byte(sig)); ok {
 			return o
 		}
 	}
 	if !slices.ContainsFunc(e.places, func(p place) bool { return p.kind != kindWord }) {
 		return none
 	}
-	if o, ok := c.slots[endpointKey(e.sig)]; ok && o != i {
+	if o, ok := c.slots.get(endpointKey(e.sig)); ok && o != i {
 		if p := c.entries[o].endpoint(); p >= 0 && c.entries[o].without(p) == e.sig {
 			return o
 		}
@@ -61,8 +58,6 @@ func (c *Clusterer) endpoints(i int32) int32 {
 func (c *Clusterer) dropEndpoint(i int32) {
 	e := &c.entries[i]
 	if p := e.endpoint(); p >= 0 && e.fixed() > fixedWords {
-		if key := endpointKey(e.without(p)); c.slots[key] == i {
-			delete(c.slots, key)
-		}
+		c.slots.drop(endpointKey(e.without(p)), i)
 	}
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -48,7 +49,11 @@ func (c *Clusterer) store(e entry) int32 {
 		i = int32(len(c.entries))
 		c.entries = append(c.entries, e)
 	}
-	c.exact[e.sig] = i
+	for key := maphash.String(c.seed, e.sig); ; key++ {
+		if _, taken := c.exact.add(key, i); !taken {
+			break
+		}
+	}
 	c.live++
 	c.bytes += e.cost()
 	return i
@@ -86,7 +91,7 @@ func (c *Clusterer) addNode(n node) int32 {
 		i = int32(len(c.nodes))
 		c.nodes = append(c.nodes, n)
 	}
-	c.byRef[n.ref] = i
+	c.byRef.set(uint64(n.ref), i)
 	c.bytes += n.cost()
 	return i
 }
@@ -95,7 +100,7 @@ func (c *Clusterer) addNode(n node) int32 {
 func (c *Clusterer) dropNode(i int32) {
 	n := &c.nodes[i]
 	c.bytes -= n.cost()
-	delete(c.byRef, n.ref)
+	c.byRef.drop(uint64(n.ref), i)
 	*n = node{}
 	c.freeN = append(c.freeN, i)
 }
@@ -109,7 +114,7 @@ func (c *Clusterer) touch(n *node) {
 	if len(c.dirty) >= 4*c.maxNodes { // nobody takes them; most are of clusters that are no more
 		seen := make(map[Ref]bool, c.maxNodes)
 		c.dirty = slices.DeleteFunc(c.dirty, func(ref Ref) bool {
-			i, live := c.byRef[ref]
+			i, live := c.byRef.get(uint64(ref))
 			gone := !live || !c.nodes[i].dirty || seen[ref]
 			seen[ref] = true
 			return gone
@@ -169,7 +174,7 @@ func (c *Clusterer) makeRoom() {
 }
 
 func (c *Clusterer) tight() bool {
-	return c.live >= c.maxEntries || len(c.byRef) >= c.maxNodes || c.bytes > c.maxBytes
+	return c.live >= c.maxEntries || c.byRef.len() >= c.maxNodes || c.bytes > c.maxBytes
 }
 
 // evict takes entry i out of the table, and its cluster if it was the last.
@@ -190,7 +195,12 @@ func (c *Clusterer) evict(i int32) {
 		c.dropEndpoint(i)
 		c.dropGeneral(i)
 	}
-	delete(c.exact, e.sig)
+	for key := maphash.String(c.seed, e.sig); ; key++ {
+		if j, ok := c.exact.get(key); !ok || j == i {
+			c.exact.drop(key, i)
+			break
+		}
+	}
 	if e.before != none {
 		c.entries[e.before].after = e.after
 	} else {
@@ -227,16 +237,15 @@ func (c *Clusterer) unslot(i int32, p int) {
 		return
 	}
 	key := slotKey(e, p)
-	first, ok := c.slots[key]
+	if e.next[p] == none && c.slots.drop(key, i) { // nearly always it is alone
+		return
+	}
+	first, ok := c.slots.get(key)
 	if !ok {
 		return
 	}
 	if first == i {
-		if e.next[p] == none {
-			delete(c.slots, key)
-		} else {
-			c.slots[key] = e.next[p]
-		}
+		c.slots.set(key, e.next[p])
 		return
 	}
 	for j := first; j != none && p < len(c.entries[j].next); j = c.entries[j].next[p] {
@@ -250,15 +259,15 @@ func (c *Clusterer) unslot(i int32, p int) {
 // unphrase takes entry i out of the list of entries with its words.
 func (c *Clusterer) unphrase(i int32) {
 	e := &c.entries[i]
-	first, ok := c.phrase[e.words]
+	first, ok := c.phrase.get(e.words)
 	if !ok {
 		return
 	}
 	if first == i {
 		if e.same == none {
-			delete(c.phrase, e.words)
+			c.phrase.drop(e.words, i)
 		} else {
-			c.phrase[e.words] = e.same
+			c.phrase.set(e.words, e.same)
 		}
 		return
 	}

@@ -27,7 +27,7 @@ func (c *Clusterer) TakeChanges() []Memory {
 	out := c.lost
 	c.lost = nil
 	for _, ref := range c.dirty {
-		i, ok := c.byRef[ref]
+		i, ok := c.byRef.get(uint64(ref))
 		if !ok || !c.nodes[i].dirty {
 			continue // merged away or evicted since
 		}
@@ -42,7 +42,7 @@ func (c *Clusterer) TakeChanges() []Memory {
 			continue // forgotten since
 		}
 		m := Memory{ID: ref.String(), AliasOf: root.String()}
-		if i, ok := c.byRef[root]; ok {
+		if i, ok := c.byRef.get(uint64(root)); ok {
 			m.Service, m.Template = c.nodes[i].service, c.nodes[i].template()
 		}
 		out = append(out, m)
@@ -63,7 +63,8 @@ func (c *Clusterer) encode(n *node) []byte {
 		}
 	}
 	slices.SortFunc(own, func(a, b int32) int { return cmp.Compare(c.entries[a].seq, c.entries[b].seq) })
-	b := []byte{stateVersion}
+	b := make([]byte, 1, 64+2*len(n.tmpl)+len(n.note))
+	b[0] = stateVersion
 	num := func(v uint64) { b = binary.AppendUvarint(b, v) }
 	text := func(s string) { num(uint64(len(s))); b = append(b, s...) }
 	num(n.seq)
@@ -208,7 +209,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 			}
 			continue
 		}
-		if len(c.byRef) >= c.maxNodes || len(entries) >= c.maxEntries || c.bytes > c.maxBytes {
+		if c.byRef.len() >= c.maxNodes || len(entries) >= c.maxEntries || c.bytes > c.maxBytes {
 			c.stats.Evicted++
 			continue
 		}
@@ -217,7 +218,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 			bad(m, err)
 			continue
 		}
-		if _, twice := c.byRef[ref]; twice {
+		if _, twice := c.byRef.get(uint64(ref)); twice {
 			bad(m, errors.New("is there twice"))
 			continue
 		}
@@ -237,7 +238,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 	// In the order they came in, so that lists are the same as they were.
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
 	for _, e := range entries {
-		if _, twice := c.exact[e.sig]; twice {
+		if _, twice := c.find([]byte(e.sig)); twice {
 			continue
 		}
 		vals := slices.Clone(c.measure(&e))

@@ -154,7 +154,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	} else {
 		ref := makeRef(c.sc.sig)
 		ref = c.root(ref)
-		if known, ok := c.byRef[ref]; ok {
+		if known, ok := c.byRef.get(uint64(ref)); ok {
 			n = known
 		} else {
 			made = true
@@ -188,7 +188,7 @@ func (c *Clusterer) general(e *entry, vals []value) int32 {
 		if !ok {
 			continue
 		}
-		if g, hit := c.gens[key^sh.mask]; hit && c.entries[g].mask == sh.mask && c.fits(e, &c.entries[g], sh.mask) {
+		if g, hit := c.gens.get(key ^ sh.mask); hit && c.entries[g].mask == sh.mask && c.fits(e, &c.entries[g], sh.mask) {
 			if found == none || c.entries[g].seq < c.entries[found].seq {
 				found = g
 			}
@@ -263,9 +263,8 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 			continue
 		}
 		key := (e.sum - at(p, vals[p].hash) + openAt(p)) ^ uint64(p)
-		first, ok := c.slots[key]
-		if !ok {
-			c.slots[key] = i
+		first, there := c.slots.add(key, i)
+		if !there {
 			continue
 		}
 		if !c.fits(e, &c.entries[first], 1<<p) {

@@ -12,16 +12,16 @@ const (
 func (c *Clusterer) remember(i int32) {
 	e := &c.entries[i]
 	e.older, e.newer = none, none
-	if first, ok := c.latest[e.shape]; ok {
+	if first, there := c.latest.add(e.shape, i); there {
 		e.older = first
 		c.entries[first].newer = i
+		c.latest.set(e.shape, i)
 	}
-	c.latest[e.shape] = i
 }
 
 // newest gives the latest entry of a skeleton, none if there is none.
 func (c *Clusterer) newest(shape uint64) int32 {
-	if i, ok := c.latest[shape]; ok {
+	if i, ok := c.latest.get(shape); ok {
 		return i
 	}
 	return none
@@ -36,11 +36,10 @@ func (c *Clusterer) forget(i int32) {
 	switch {
 	case e.newer != none:
 		c.entries[e.newer].older = e.older
-	case c.latest[e.shape] != i:
 	case e.older != none:
-		c.latest[e.shape] = e.older
+		c.latest.set(e.shape, e.older)
 	default:
-		delete(c.latest, e.shape)
+		c.latest.drop(e.shape, i)
 	}
 }
 

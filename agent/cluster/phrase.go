@@ -70,9 +70,8 @@ func (c *Clusterer) phrased(i int32) int32 {
 	if len(mine.words) < fixedWords || mine.says(e) == 0 {
 		return none
 	}
-	first, ok := c.phrase[e.words]
-	if !ok {
-		c.phrase[e.words] = i
+	first, there := c.phrase.add(e.words, i)
+	if !there {
 		return none
 	}
 	found := none

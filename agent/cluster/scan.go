@@ -190,6 +190,10 @@ func (sc *scanner) scan(s string, from, to int) {
 					} else {
 						sc.word(s, start, i)
 					}
+					if i < len(s) && s[i] == ' ' { // nearly always
+						sc.put(' ')
+						i++
+					}
 					continue
 				}
 				fl = flags(s[start:i])

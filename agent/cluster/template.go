@@ -214,7 +214,7 @@ func (n *node) open(want func(span int, p piece) bool) {
 
 // template gives the readable form.
 func (n *node) template() string {
-	var b []byte
+	b := make([]byte, 0, len(n.tmpl)+len(n.note)+8)
 	last := -1 // end of the last atom
 	open := false
 	r := pieceReader{t: n.tmpl}
@@ -322,7 +322,7 @@ func (c *Clusterer) ripen(node int32) {
 			if e.solid&(1<<p) == 0 {
 				continue
 			}
-			if first, ok := c.slots[slotKey(e, p)]; ok && c.entries[first].next[p] != none && c.enough(first, p, e.fixed()) {
+			if first, ok := c.slots.get(slotKey(e, p)); ok && p < len(c.entries[first].next) && c.entries[first].next[p] != none && c.enough(first, p, e.fixed()) {
 				ripe = append(ripe, spot{i, p})
 			}
 		}

@@ -7,8 +7,8 @@ import "slices"
 // merge makes the place p of entry i variable: all clusters that differ in it only become one, under the oldest's id.
 func (c *Clusterer) merge(i int32, p int) {
 	e := &c.entries[i]
-	first, ok := c.slots[slotKey(e, p)]
-	if !ok {
+	first, ok := c.slots.get(slotKey(e, p))
+	if !ok || !c.fits(e, &c.entries[first], 1<<p) {
 		return
 	}
 	into := c.entries[first].node
@@ -36,7 +36,7 @@ func (c *Clusterer) merge(i int32, p int) {
 
 	// The merged signature is an entry of its own: whatever comes in its open places is found through it.
 	g := c.opened(first, p)
-	k, known := c.exact[g.sig]
+	k, known := c.find([]byte(g.sig))
 	if !known {
 		g.mask, g.solid, g.last = mask, solid|1<<p, c.epoch
 		c.seq++
@@ -99,7 +99,7 @@ func (c *Clusterer) opened(i int32, p int) entry {
 func (c *Clusterer) addGeneral(i int32) {
 	e := &c.entries[i]
 	key := e.sum ^ e.mask
-	if _, taken := c.gens[key]; taken {
+	if _, taken := c.gens.get(key); taken {
 		return
 	}
 	list := c.shapes[e.shape]
@@ -112,20 +112,17 @@ func (c *Clusterer) addGeneral(i int32) {
 	default:
 		c.shapes[e.shape] = append(list, shape{e.mask, 1})
 	}
-	c.gens[key] = i
+	c.gens.set(key, i)
 }
 
 // dropGeneral is the reverse of addGeneral.
 func (c *Clusterer) dropGeneral(i int32) {
 	e := &c.entries[i]
 	key := e.sum ^ e.mask
-	if e.mask == 0 || c.gens[key] != i {
+	if g, there := c.gens.get(key); e.mask == 0 || !there || g != i {
 		return
 	}
-	if _, there := c.gens[key]; !there {
-		return
-	}
-	delete(c.gens, key)
+	c.gens.drop(key, i)
 	list := c.shapes[e.shape]
 	for k := range list {
 		if list[k].mask == e.mask {
