@@ -9,6 +9,9 @@ type dateCache struct {
 	midnight int64    // of it, in seconds since 1970, UTC
 	y, m, d  int
 
+	day        [7]byte // "Jan  2 "
+	dayM, dayD int
+
 	ref     time.Time // the reference time that year is of
 	refYear int
 }
@@ -16,6 +19,9 @@ type dateCache struct {
 // stamp is scanStamp.
 func (r *reader) stamp(s string, st *stamp) int {
 	c := &r.dates
+	if len(s) > 16 && isUpper(s[0]) {
+		return r.namedStamp(s, st)
+	}
 	if len(s) < 20 || s[:10] != string(c.date[:]) {
 		n := scanStamp(s, st)
 		if n >= 19 && st.year > 0 && !st.epoch && !st.noYear && (s[4] == '-' || s[4] == '/') && s[7] == s[4] {
@@ -43,6 +49,27 @@ func (r *reader) stamp(s string, st *stamp) int {
 	st.year, st.month, st.day = c.y, c.m, c.d
 	st.midnight, st.dated = c.midnight, true
 	return scanZone(s, i, st)
+}
+
+// namedStamp is stamp for what begins with a letter: "Jan  2 15:04:05 host".
+func (r *reader) namedStamp(s string, st *stamp) int {
+	c := &r.dates
+	if s[:7] == string(c.day[:]) && s[9] == ':' && s[12] == ':' && s[15] == ' ' && isLower(s[16]) {
+		h, ok1 := twoDigits(s[7], s[8])
+		m, ok2 := twoDigits(s[10], s[11])
+		sec, ok3 := twoDigits(s[13], s[14])
+		if ok1 && ok2 && ok3 && st.setClock(h, m, sec) {
+			st.month, st.day, st.noYear = c.dayM, c.dayD, true
+			return 15
+		}
+		*st = stamp{}
+	}
+	n := scanStamp(s, st)
+	if n == 15 && st.noYear && !st.zone {
+		copy(c.day[:], s)
+		c.dayM, c.dayD = st.month, st.day
+	}
+	return n
 }
 
 func twoDigits(a, b byte) (int, bool) {

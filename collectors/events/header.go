@@ -176,7 +176,7 @@ func plainWord(s string) bool {
 	for n < len(s) && n < 64 && (isWord(s[n]) || s[n] == '-' || s[n] == '.') {
 		n++
 	}
-	return at(s, n) != ' ' || !isDigit(at(s, n+1))
+	return at(s, n) != ' ' || run(s, n+1, 5) != 4
 }
 
 // message is what stands behind the header. Indentation is kept where it says something: after a header that ends with a

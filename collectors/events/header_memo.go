@@ -11,7 +11,7 @@ import (
 // are compared and not read again. It holds only what ends with a bracket or with a logger's name, since what the scanner makes of
 // these does not depend on what stands behind them. What is read does not depend on the memo.
 const (
-	memoSize = 16
+	memoSize = 64 // a power of two: its six bits come from the hash
 	memoText = 88
 	memoTry  = 512 // stretches kept, after which a memo that helped too seldom is given up
 )
@@ -26,7 +26,7 @@ type headerMemo struct {
 type memoEntry struct {
 	n      uint8 // bytes of text
 	tokens uint8 // in it
-	before byte  // what stood in front of it
+	inside bool  // the time stamp in front of it stood in a bracket
 	final  bool  // nothing more of the header follows
 
 	leveled       bool
@@ -60,16 +60,28 @@ func (m *headerMemo) slot(s string, i int) *memoEntry {
 	if i == 0 || len(s)-i < 24 {
 		return nil
 	}
-	k := s[i:]
-	h := uint32(k[1])<<24 ^ uint32(k[3])<<16 ^ uint32(k[8])<<8 ^ uint32(k[11]) ^ uint32(k[14])<<19 ^ uint32(k[16])<<5 ^ uint32(k[19])<<13 ^ uint32(k[22])<<22
-	return &m.entries[h*2654435761>>28]
+	k := s[i : i+24]
+	h := (load64(k)*0x9e3779b97f4a7c15 ^ load64(k[8:])) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>29 ^ load64(k[16:])) * 0x94d049bb133111eb
+	e := &m.entries[h>>58]
+	if o := &m.entries[h>>58^1]; e.n == 0 || s[i:min(len(s), i+int(e.n))] != string(e.text[:e.n]) {
+		*e, *o = *o, *e // two that share a place: the one that is wanted first, or the older one, to be written over
+	}
+	return e
+}
+
+// load64 gives the first eight bytes of s as a number; the compiler makes one load of it.
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // recall continues from what is remembered of the bytes behind the time stamp, and says whether there was anything.
 func (c *scanner) recall(e *memoEntry) bool {
 	i := c.mark
 	n := int(e.n)
-	if n == 0 || len(c.s)-i < n || c.s[i-1] != e.before || c.s[i:i+n] != string(e.text[:n]) {
+	if n == 0 || len(c.s)-i < n || (c.s[i-1] == ']') != e.inside || c.s[i:i+n] != string(e.text[:n]) {
+		c.rd.memo.misses++
 		return false
 	}
 	h, s := c.h, c.s[i:]
@@ -98,12 +110,11 @@ func (c *scanner) remember(e *memoEntry, i, tokens int, final bool) {
 	if !final || c.s[end-1] != ' ' {
 		end++ // with the byte behind it, which was looked at
 	}
-	c.rd.memo.misses++
 	if end > len(c.s) || end-i > memoText || h.extra || c.pid != "" || c.n > 0 || c.i != c.mark || c.levelAt >= 0 && !isWord(at(c.s, c.levelAt+1)) && at(c.s, c.levelAt) != '[' {
 		return
 	}
 	*e = memoEntry{
-		n: uint8(end - i), tokens: uint8(tokens), before: c.s[i-1], final: final, leveled: h.leveled, sev: h.sev, mark: uint8(c.mark - i), soften: uint8(c.soft), format: h.format,
+		n: uint8(end - i), tokens: uint8(tokens), inside: c.s[i-1] == ']', final: final, leveled: h.leveled, sev: h.sev, mark: uint8(c.mark - i), soften: uint8(c.soft), format: h.format,
 	}
 	if h.leveled {
 		e.levelAt, e.lead = uint8(c.levelAt-i), uint8(c.before-i)

@@ -17,7 +17,8 @@ import (
 //   - a blank line, or one indented deeper than the event's first, goes on;
 //   - so does what the grammar of the trace expects (trace.go), and a trace right behind the error line that announces it;
 //   - any other line without a header goes on with an event whose header has a time stamp, since in such a log a line
-//     without one is the rest of a message; in a log without headers it is an event of its own.
+//     without one is the rest of a message; in a log without headers it is an event of its own, and so it is where a profile
+//     says that the source has none, even if one blank stands in front of it.
 //
 // An event that waits is emitted as soon as a line of another lane comes, unless it is a trace or an error that a trace may
 // still follow; then it waits for at most maxAge lines. So events come out in the order in which they end, which is the

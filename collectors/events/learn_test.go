@@ -307,3 +307,23 @@ func traceLines(t *testing.T) (out []string) {
 	}
 	return out
 }
+
+// FuzzMemo: no two lines make the memo or the cache of dates say anything else than the scanner does.
+func FuzzMemo(f *testing.F) {
+	for _, h := range headers {
+		f.Add(h.line(1, "a b"), h.line(2, "[c] d 7"), 1)
+	}
+	f.Add("2024-01-02 15:04:05 [t] INFO a.b.C - x", "2024-01-02 15:04:05 [t] INFO a.b.C -- x", -1)
+	f.Fuzz(func(t *testing.T, a, b string, soft int) {
+		soft = max(min(soft, 9), -1)
+		r := reader{only: FormatAuto, ref: reference, memo: &headerMemo{maxSoft: soft}}
+		for i, s := range []string{a, a, b, b, a} {
+			plain := reader{only: FormatAuto, ref: reference}
+			var got, want head
+			x, y := r.scanFixed(s, &got, scanOptions{maxSoft: soft}), plain.scanFixed(s, &want, scanOptions{maxSoft: soft})
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(head{})); d != "" || x != y {
+				t.Fatalf("reading %d, %d brackets: %q (-without +with):\n%s\n%v, %v", i, soft, s, d, y, x)
+			}
+		}
+	})
+}

@@ -189,7 +189,7 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 		}
 	}
 	var st stamp
-	n := scanStamp(s[i:], &st)
+	n := r.stamp(s[i:], &st)
 	if n == 0 || at(s, i+n) != ' ' {
 		return false
 	}
