@@ -427,30 +427,23 @@ func tail(roots []float64) float64 {
 
 // season gives the count that is no news at an hour since it came at this time of day before. begin is the first hour known.
 func (s *series) season(begin, hour int64) float64 {
-	var days [seasonDays]float64
+	var most, second, last float64
 	n := 0
 	for d := range int64(seasonDays) {
 		at := hour - 24*(d+1)
-		if at < begin {
+		if at < begin && (d > 0 || at < begin-1) { // on the first day it may have begun within the hour after this one
 			break
 		}
-		days[d] = s.around(at)
 		n++
+		last = s.around(at)
+		most, second = max(most, last), max(second, min(most, last))
 	}
-	if n == 0 {
-		if hour-24 < begin-1 {
-			return 0
-		}
-		n, days[0] = 1, s.around(hour-24) // it began within the hour after this one yesterday
-	}
-	week := 0.0
-	if n == seasonDays {
-		week = days[seasonDays-1]
-	}
-	slices.Sort(days[:n])
-	usual := days[n-1]
-	if n >= seasonKnown {
-		usual = max(days[n-2], week)
+	usual := most
+	switch {
+	case n == seasonDays:
+		usual = max(second, last) // the seventh is this day of last week
+	case n >= seasonKnown:
+		usual = second
 	}
 	if usual == 0 {
 		return 0

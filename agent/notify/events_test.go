@@ -81,6 +81,14 @@ func cases() map[string]incident.Event {
 	silent.Title, silent.Trigger = "api: silent", incident.TriggerSilence
 	silence := event(incident.EventSilence, silent)
 	silence.Text = "nothing was heard of api for 10m; its heartbeat is 5m"
+	requests := poolIncident()
+	requests.Title, requests.Trigger, requests.Template = "web: too many requests answered with 5xx", incident.TriggerRequests, "(the share of 5xx in the requests of this service)"
+	requests.Reason = &incident.Reason{
+		Text:      "37 of 1,200 requests were answered with 5xx (3.1 %) in the 5 minutes from 2026-03-01T12:00:00Z; 0.08 % is usual, more than 1.0 % is too much",
+		Statistic: "s", Observed: 0.031, Expected: 0.0008, Threshold: 0.01, From: t0, Window: 300,
+	}
+	merged := event(incident.EventMerged, resolved)
+	merged.Text = "the same problem as lw-aaaaaaaaaaaa.1, which goes on and has its events now: 17"
 	hostileOpen := hostile()
 	hostileOpen.Diagnosis = nil
 	var many []incident.Event
@@ -100,6 +108,8 @@ func cases() map[string]incident.Event {
 		"worse":          worse,
 		"resolved":       event(incident.EventResolved, resolved),
 		"silence":        silence,
+		"requests":       event(incident.EventOpened, requests),
+		"merged":         merged,
 		"hostile":        event(incident.EventDiagnosed, hostile()),
 		"hostile-opened": event(incident.EventOpened, hostileOpen),
 		"storm":          Group(many, 5)[0],

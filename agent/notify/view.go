@@ -155,13 +155,13 @@ func (v viewer) incident(out *view, e incident.Event) {
 	out.severity, out.id = inc.Severity.String(), v.name(inc.ID)
 	add("service", v.name(inc.Service))
 	add("events", events(inc))
-	if r := inc.Reason; r != nil && e.Kind != incident.EventResolved && e.Kind != incident.EventIgnored {
+	over := e.Kind == incident.EventResolved || e.Kind == incident.EventIgnored || e.Kind == incident.EventMerged
+	if r := inc.Reason; r != nil && !over {
 		add("trigger", v.line(string(inc.Trigger)+": "+r.Text))
 	}
 	if r := inc.Release; r != nil {
 		add("release", v.name(r.Version)+" since "+stamp(r.At))
 	}
-	over := e.Kind == incident.EventResolved || e.Kind == incident.EventIgnored
 	if out.says == "" && !over {
 		out.says = v.line(inc.Template)
 	}
