@@ -270,15 +270,19 @@ func mail(s string, at int) int {
 
 func hexNumber(s string) bool { return len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' }
 
-// pathLike says whether s, which has a slash, is a path rather than two words: absolute, or with two slashes.
+// pathLike says whether s, which has a slash, is a path rather than two words: absolute, with two slashes, or with two
+// dots, as "registry.example.org/shop" and "org.example.shop/.Cart" have.
 func pathLike(s string) bool {
-	n := 0
+	slashes, dots := 0, 0
 	for i := range len(s) {
-		if s[i] == '/' || s[i] == '\\' {
-			n++
+		switch s[i] {
+		case '/', '\\':
+			slashes++
+		case '.':
+			dots++
 		}
 	}
-	return n >= 2 || s[0] == '/' && len(s) > 1
+	return slashes >= 2 || dots >= 2 || s[0] == '/' && len(s) > 1
 }
 
 // constant knows the words that are values of their own.
@@ -310,12 +314,12 @@ func zone(clock, s string) bool {
 	if len(s) < 3 || len(s) > 4 || len(clock) < 5 || strings.IndexByte(clock, ':') < 0 {
 		return false
 	}
-	for i := range len(s) {
-		if s[i] < 'A' || s[i] > 'Z' {
-			return false
-		}
+	switch s {
+	case "UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "IST",
+		"JST", "KST", "HKT", "MSK", "AEST", "AEDT", "ACST", "ACDT", "AWST", "NZST", "NZDT", "HST", "SAST", "BRT":
+		return true
 	}
-	return s[len(s)-1] == 'T' || s == "UTC"
+	return false
 }
 
 // dateName knows names of weekdays and months in the short English form that logs use.

@@ -94,6 +94,35 @@ func TestMerging(t *testing.T) {
 		{"missing values", []string{"check a= b=  c=7 d=", "check a= b=  c=8 d="}, 1, "check a= b= c=<*> d="},
 		{"numbers are never shown", []string{"took 5 ms"}, 1, "took <*> ms"},
 		{"lists of any length", []string{"ids are 1, 2", "ids are 1, 2, 3"}, 1, "ids are <*>"},
+		{"a name before a number", []string{"lost node-17 of rack", "lost node-18 of rack"}, 1, "lost node-<*> of rack"},
+		{"another name before a number", []string{"lost node-17 of rack", "lost host-18 of rack"}, 1, "lost <*> of rack"},
+		{"units that vary", []string{"took 5 ms in all", "took 5 s in all"}, 1, "took <*> in all"},
+		{"a list inside, a unit after", []string{"ids 1, 2 took 5 ms", "ids 1, 2, 3 took 5 ms"}, 1, "ids <*> took <*> ms"},
+		{"a list with words", []string{"sets a_1 ok, a_2 ok", "sets a_1 ok, a_2 ok, a_3 ok, a_4 ok"}, 1, "sets <*> ok, <*> ok"},
+		{"a host that is a word", []string{"dial to 10.0.0.1:80 failed hard", "dial to redis:80 failed hard"}, 1, "dial to <*> failed hard"},
+		{"a word that is a host", []string{"dial to redis:80 failed hard", "dial to db.example.org:81 failed hard"}, 1, "dial to redis:<*> failed hard"},
+		{"keys are no hosts", []string{"got status:80 in answer", "got length:80 in answer"}, 2, "got status:<*> in answer"},
+		{"for user X", []string{"session opened for user ann", "session opened for user bob"}, 1, "session opened for user <*>"},
+		{"user and a verb", []string{"the user added by hand", "the user deleted by hand"}, 2, "the user added by hand"},
+		{"two places at once", []string{
+			"mount of ann on alpha failed", "mount of bob on beta failed", "mount of cid on gamma failed", "mount of dan on delta failed",
+			"mount of eve on eta failed", "mount of fay on theta failed", "mount of gil on iota failed", "mount of hal on kappa failed",
+		}, 1, "mount of <*> on <*> failed"},
+		{"one word says what it is", []string{
+			"connect from ann[1]", "connect from bob[1]", "connect from cid[1]", "connect from dan[1]", "connect from eve[1]",
+			"connect from fay[1]", "connect from gil[1]", "connect from hal[1]",
+		}, 1, "connect from <*>[<*>]"},
+		{"the first word is what happened", []string{
+			"boot (command 1)", "halt (command 1)", "wait (command 1)", "join (command 1)", "leave (command 1)", "reset (command 1)",
+			"probe (command 1)", "flush (command 1)", "close (command 1)",
+		}, 9, "boot (command <*>)"},
+		{"names with dots", []string{
+			"cron.service: Succeeded.", "ssh.service: Succeeded.", "web.service: Succeeded.", "db.timer: Succeeded.", "fs.mount: Succeeded.",
+		}, 1, "<*>: Succeeded."},
+		{"exceptions are no names", []string{
+			"java.io.EOFException: closed", "java.io.IOException: closed", "java.net.SocketException: closed", "java.lang.ClassCastException: closed",
+			"java.lang.NullPointerException: closed", "java.net.BindException: closed",
+		}, 6, "java.io.EOFException: closed"},
 		{"lists of one length", []string{"point at 1, 2", "point at 3, 4"}, 1, "point at <*>, <*>"},
 		{"two places", []string{
 			"copy of a_1x to b_1x done", "move x_a over y_a now", "move x_a over y_b now", "move x_a over y_c now",
@@ -230,7 +259,7 @@ func talk(seed uint64, n int) []string {
 	for i := range out {
 		w := func() string { return names[rnd.IntN(len(names))] }
 		v := verbs[rnd.IntN(len(verbs))]
-		switch rnd.IntN(7) {
+		switch rnd.IntN(12) {
 		case 0:
 			out[i] = fmt.Sprintf("session of %s %s by gateway", w(), v)
 		case 1:
@@ -241,6 +270,16 @@ func talk(seed uint64, n int) []string {
 			out[i] = fmt.Sprintf("ids %s for worker %s", strings.Repeat("7, ", rnd.IntN(4)), w())
 		case 4:
 			out[i] = fmt.Sprintf("worker %s: %s in %s because %s is %s", w(), v, w(), w(), w())
+		case 6:
+			out[i] = fmt.Sprintf("mount of n%c%c on m%c%c failed", 'a'+rnd.IntN(26), 'a'+rnd.IntN(26), 'a'+rnd.IntN(26), 'a'+rnd.IntN(26))
+		case 7:
+			out[i] = fmt.Sprintf("dial to %s:%d failed hard", w(), rnd.IntN(9999))
+		case 8:
+			out[i] = fmt.Sprintf("sets %s in %s", strings.Repeat("n-7 ok, ", 1+rnd.IntN(4)), w())
+		case 9:
+			out[i] = fmt.Sprintf("read %d %s of %s-%d at 12:30:01 %s", rnd.IntN(9), []string{"ms", "s", "bytes"}[rnd.IntN(3)], v, rnd.IntN(9), []string{"PDT", "CEST"}[rnd.IntN(2)])
+		case 10:
+			out[i] = fmt.Sprintf("connect from %s[%d]", w(), rnd.IntN(9))
 		case 5:
 			out[i] = strings.TrimSpace(fmt.Sprintf("flush pending %s", []string{"", "5", "(6)", "now"}[rnd.IntN(4)]))
 		default:

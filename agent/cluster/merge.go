@@ -3,6 +3,7 @@ package cluster
 import (
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -307,13 +308,14 @@ func (c *Clusterer) crowded(first int32, p int) bool {
 
 // enough says whether the place p had so many values in the list that begins at first that it is variable.
 func (c *Clusterer) enough(first int32, p, left int) bool {
-	n, identifiers, names, variable := 0, true, true, false
+	n, identifiers, names, long, variable := 0, true, true, true, false
 	for j := first; j != none; j = c.entries[j].next[p] {
 		e := &c.entries[j]
 		n++
 		if e.places[p].kind == kindWord {
 			identifiers = identifiers && identifier(e.text(p))
 			names = names && dotted(e.text(p))
+			long = long && strings.Count(e.text(p), ".") >= 2
 		} else if (e.solid|e.mask)&(1<<p) != 0 {
 			variable = true
 		}
@@ -328,7 +330,9 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 	}
 	need = min(need, e.announced(p))
 	if left < fixedWords && names {
-		need = valuesManyWords
+		if need = valuesManyWords; long {
+			need = valuesIdentifier
+		}
 	}
 	if left >= fixedWords && identifiers {
 		need = min(need, valuesIdentifier)
