@@ -11,7 +11,7 @@ GOVULNCHECK_VERSION   := v1.9.0
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps lint vuln bench bench-diagnose bench-peers score fuzz clean
+.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test: test-deps ## install what the tests need, then run them all with the race 
 
 test-deps: ## install what the tests need (as root or by sudo; only what is missing)
 	@scripts/test-deps
+
+test-crash: test-deps ## kill -9 50 times under rotation at 50,000 lines/s, by rename and by copytruncate; the backlog of 1 GB
+	LOGWRIGHT_TEST_FULL=1 $(GO) test -count=1 -timeout 30m -v -run 'TestKilledWhileRotated' ./cmd/logwright
+	LOGWRIGHT_TEST_FULL=1 $(GO) test -count=1 -timeout 30m -v -run 'TestBacklogDelays' ./collectors/file
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## golangci-lint with .golangci.yml
 	$< run ./...

@@ -24,7 +24,7 @@ import (
 // only ones that are kept, hence a count of its own for each unit.
 
 const (
-	journalMinutes = 6_700
+	journalMinutes = 1_200
 	journalKills   = 30
 	// A burst is printed by a program, line by line.
 	burstEvery, burstEvents = 600, 40
@@ -32,7 +32,7 @@ const (
 )
 
 var (
-	journalUnits = [...]string{"api", "worker", "web"}
+	journalUnits = [...]string{"api", "worker", "web", "cart", "mail", "search", "ledger", "stock", "login", "feed", "image", "batch"}
 	journalStart = time.Now().Add(-(journalMinutes + 60) * time.Minute).Truncate(time.Minute).UTC()
 )
 

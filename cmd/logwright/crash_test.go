@@ -25,42 +25,74 @@ import (
 // error lines are written and rotated by the real logrotate, and then ask the store what was counted.
 //
 // Each event has a shop and a minute of its own: the shop is a word that is pinned, so that each has its clusters, and the
-// store counts a cluster's events by minute, for the last week. So the test sees for each single event whether it was
-// counted once, twice or not at all; sums could hide one lost behind one doubled.
+// store counts a cluster's problems by minute, for events of the last day. So the test sees for each single event whether it was
+// counted once, twice or not at all; sums could hide one lost behind one doubled. Between two events stand lines that are no
+// problem; of these the sum is compared.
+//
+// A writer writes at crashRate, whatever the daemon does, and the daemon is killed meanwhile. With LOGWRIGHT_TEST_FULL set it is
+// two million lines and 50 kills (`make test-crash`), else a fifth of it.
 
 const (
-	crashEvents = 200_000
-	crashKills  = 50
+	// crashRate is how many lines are written a second.
+	crashRate = 50_000
 	// crashSeen events are written before the first kill and rotation: a log that is rotated away before the daemon ever saw
 	// it is not its log.
 	crashSeen = 20
-	// traceEvery makes each nth event a stack trace of several lines.
-	traceEvery = 10
+	// traceEvery makes each nth event a stack trace of several lines, linesEach is how many lines an event has with those
+	// between it and the next.
+	traceEvery, linesEach = 10, 10
+	// rotateEvery is how many events are written between two rotations.
+	rotateEvery = 3_989
 )
 
-// minutesEach is how many minutes each shop has: less than the week for which they are kept.
-const minutesEach = 9_000
+var crashEvents, crashKills = func() (int, int) {
+	if os.Getenv("LOGWRIGHT_TEST_FULL") != "" {
+		return 200_000, 50
+	}
+	return 40_000, 12
+}()
+
+// minutesEach is how many minutes each shop has: less than the day for which old events are counted.
+const minutesEach = 1_200
 
 // crashShops has a word for each minutesEach events.
-var crashShops = strings.Fields("ALFA BRAVO CHARLIE DELTA ECHO FOXTROT GOLF HOTEL INDIA JULIETT KILO LIMA MIKE NOVEMBER OSCAR PAPA " +
-	"QUEBEC ROMEO SIERRA TANGO UNIFORM VICTOR WHISKEY")
+var crashShops = func() (shops []string) {
+	words := strings.Fields("ALFA BRAVO CHARLIE DELTA ECHO FOXTROT GOLF HOTEL INDIA JULIETT KILO LIMA MIKE NOVEMBER OSCAR PAPA " +
+		"QUEBEC ROMEO SIERRA TANGO UNIFORM VICTOR WHISKEY")
+	for _, a := range words {
+		for _, b := range words {
+			if shops = append(shops, a+b); len(shops)*minutesEach >= crashEvents {
+				return shops
+			}
+		}
+	}
+	return shops
+}()
 
 var crashStart = time.Now().Add(-minutesEach * time.Minute).Truncate(time.Minute).UTC()
 
-// writeEvent writes event i.
+// writeEvent writes event i, and what is no problem around it.
 func writeEvent(w *bytes.Buffer, i int) {
 	shop := crashShops[i/minutesEach]
 	stamp := crashStart.Add(time.Duration(i%minutesEach) * time.Minute).Format("2006-01-02 15:04:05")
+	others := linesEach - 1
 	if i%traceEvery != 0 {
 		fmt.Fprintf(w, "%s ERROR [worker-%d] shop %s failed to settle order %d: ledger refused\n", stamp, i%7, shop, i)
-		return
+	} else {
+		fmt.Fprintf(w, "%s ERROR [worker-%d] shop %s crashed at order %d\n", stamp, i%7, shop, i)
+		w.WriteString("Traceback (most recent call last):\n" +
+			"  File \"/srv/app/orders.py\", line 88, in settle\n    post(order)\n" +
+			"  File \"/srv/app/ledger.py\", line 12, in post\n    raise KeyError(order.account)\n")
+		fmt.Fprintf(w, "KeyError: 'acct-%d'\n", i)
+		others -= 6
 	}
-	fmt.Fprintf(w, "%s ERROR [worker-%d] shop %s crashed at order %d\n", stamp, i%7, shop, i)
-	w.WriteString("Traceback (most recent call last):\n" +
-		"  File \"/srv/app/orders.py\", line 88, in settle\n    post(order)\n" +
-		"  File \"/srv/app/ledger.py\", line 12, in post\n    raise KeyError(order.account)\n")
-	fmt.Fprintf(w, "KeyError: 'acct-%d'\n", i)
+	for n := range others {
+		fmt.Fprintf(w, "%s INFO [worker-%d] request %d served in %d ms\n", stamp, i%7, i*linesEach+n, n)
+	}
 }
+
+// quietLines is how many of the lines of all events are events of their own, and no problem.
+func quietLines() int { return crashEvents*(linesEach-1) - (crashEvents+traceEvery-1)/traceEvery*6 }
 
 // crash is one run.
 type crash struct {
@@ -73,6 +105,8 @@ type crash struct {
 	daemon *exec.Cmd
 	errors *os.File
 	kills  int
+	killer *rand.Rand // of the goroutine that kills
+	pauses int
 	// reopenAt is the event after which the service reopens its log; rotating is closed when logrotate has ended.
 	reopenAt int
 	rotating chan struct{}
@@ -81,7 +115,9 @@ type crash struct {
 func newCrash(t *testing.T, copytruncate bool) *crash {
 	t.Helper()
 	need(t, "logrotate")
-	c := &crash{t: t, dir: t.TempDir(), copytruncate: copytruncate, rng: rand.New(rand.NewPCG(7, uint64(time.Now().UnixNano())))}
+	c := &crash{t: t, dir: t.TempDir(), copytruncate: copytruncate}
+	seed := uint64(time.Now().UnixNano())
+	c.rng, c.killer = rand.New(rand.NewPCG(7, seed)), rand.New(rand.NewPCG(8, seed))
 	c.log = filepath.Join(c.dir, "logs", "app.log")
 	if err := os.MkdirAll(filepath.Dir(c.log), 0o755); err != nil {
 		t.Fatal(err)
@@ -142,7 +178,7 @@ func (c *crash) start() {
 	c.daemon.Env = append(os.Environ(), beLogwright+"=1")
 	c.daemon.Stdout, c.daemon.Stderr = c.errors, c.errors
 	if err := c.daemon.Start(); err != nil {
-		c.t.Fatal(err)
+		c.t.Error(err)
 	}
 }
 
@@ -171,38 +207,28 @@ func (c *crash) run() {
 	c.t.Helper()
 	c.start()
 	f := c.open()
-	// Kills and rotations fall where the random numbers say, in the middle of whatever the daemon does then.
-	kills := map[int]bool{}
-	for len(kills) < crashKills {
-		kills[crashSeen+c.rng.IntN(crashEvents-crashSeen)] = true
-	}
 	var buf bytes.Buffer
 	for i := range crashSeen {
 		writeEvent(&buf, i)
 	}
 	c.write(f, &buf)
 	c.awaitFirst()
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		c.killAgainAndAgain(time.Duration(crashEvents*linesEach/crashRate) * time.Second)
+	}()
+	began := time.Now()
 	pace := time.NewTimer(0)
 	defer pace.Stop()
 	for i := crashSeen; i < crashEvents; i++ {
 		writeEvent(&buf, i)
-		if kills[i] || buf.Len() > 8<<10 && c.rng.IntN(4) == 0 {
+		if buf.Len() > 8<<10 && c.rng.IntN(4) == 0 {
 			c.write(f, &buf)
-		}
-		if kills[i] {
-			// The daemon gets a random moment with what was written, so that it dies at every stage of its work.
 			<-pace.C
-			pace.Reset(time.Duration(c.rng.IntN(300)) * time.Millisecond)
-			<-pace.C
-			pace.Reset(0)
-			c.kill()
-			c.kills++
-			if c.rng.IntN(2) == 0 {
-				c.rotateNow(i)
-			}
-			c.start()
+			pace.Reset(time.Until(began.Add(time.Duration(i) * linesEach * time.Second / crashRate)))
 		}
-		if i%9973 == 0 && i > 0 {
+		if i%rotateEvery == 0 || c.rng.IntN(20_000) == 0 {
 			c.rotateNow(i)
 		}
 		if i == c.reopenAt {
@@ -214,9 +240,28 @@ func (c *crash) run() {
 		}
 	}
 	c.write(f, &buf)
+	took := time.Since(began)
 	c.await()
 	if err := f.Close(); err != nil {
 		c.t.Fatal(err)
+	}
+	<-killed
+	c.t.Logf("%d lines in %.1f s: %.0f lines/s, %d kills meanwhile", crashEvents*linesEach, took.Seconds(),
+		float64(crashEvents*linesEach)/took.Seconds(), c.kills)
+}
+
+// killAgainAndAgain kills the daemon at random moments of the time that the writing takes, and starts it again.
+func (c *crash) killAgainAndAgain(during time.Duration) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for c.kills < crashKills {
+		<-pause.C
+		pause.Reset(time.Duration(c.killer.Int64N(int64(2 * during / time.Duration(crashKills)))))
+		<-pause.C
+		pause.Reset(0)
+		c.kill()
+		c.kills++
+		c.start()
 	}
 }
 
@@ -228,7 +273,7 @@ func (c *crash) awaitFirst() {
 	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for {
-		if per, _ := c.counted(); len(per) > 0 {
+		if per, _, _ := c.counted(); len(per) > 0 {
 			return
 		}
 		select {
@@ -283,13 +328,13 @@ func (c *crash) await() {
 	}
 }
 
-// counted gives how often each event was counted, and how many problem events there were in all.
-func (c *crash) counted() (perEvent map[int]int64, problems int64) {
+// counted gives how often each event was counted, how many problem events there were in all, and how many others.
+func (c *crash) counted() (perEvent map[int]int64, problems, others int64) {
 	c.t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, filepath.Join(c.dir, "state"), store.Options{ReadOnly: true})
 	if err != nil {
-		return nil, 0
+		return nil, 0, 0
 	}
 	defer st.Close()
 	shops := map[string]int{} // by cluster
@@ -305,6 +350,7 @@ func (c *crash) counted() (perEvent map[int]int64, problems int64) {
 			c.t.Fatal(err)
 		}
 		problems += cl.Problems
+		others += cl.Events - cl.Problems
 		shops[m.ID] = -1
 		for n, shop := range crashShops {
 			if strings.Contains(m.Template, "shop "+shop+" ") {
@@ -327,32 +373,32 @@ func (c *crash) counted() (perEvent map[int]int64, problems int64) {
 			perEvent[shop*minutesEach+int(b.Minute.Minute-first)] += b.N
 		}
 	}
-	return perEvent, problems
+	return perEvent, problems, others
 }
 
 // settle waits until the daemon has counted want events, or nothing has changed for a long time.
-func (c *crash) settle(want int) (map[int]int64, int64) {
+func (c *crash) settle(want int, wantOthers int64) (perEvent map[int]int64, problems, others int64) {
 	c.t.Helper()
 	deadline := time.NewTimer(5 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	last, since := -1, time.Now()
+	last, before, since := -1, int64(-1), time.Now()
 	for {
-		per, problems := c.counted()
-		if n := len(per); n != last {
-			last, since = n, time.Now()
+		per, problems, others := c.counted()
+		if n := len(per); n != last || others != before {
+			last, before, since = n, others, time.Now()
 		}
 		quiet := 45 * time.Second // an unfinished event is waited for after a start
-		if last >= want {
+		if last >= want && others >= wantOthers {
 			quiet = 6 * time.Second // long enough for a double to show
 		}
 		if time.Since(since) > quiet {
-			return per, problems
+			return per, problems, others
 		}
 		select {
 		case <-deadline.C:
-			return per, problems
+			return per, problems, others
 		case <-tick.C:
 		}
 	}
@@ -411,7 +457,7 @@ func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
 func TestKilledWhileRotatedByRename(t *testing.T) {
 	c := newCrash(t, false)
 	c.run()
-	per, problems := c.settle(crashEvents)
+	per, problems, others := c.settle(crashEvents, int64(quietLines()))
 	var lost, doubled []int
 	for i := range crashEvents {
 		switch n := per[i]; {
@@ -424,8 +470,11 @@ func TestKilledWhileRotatedByRename(t *testing.T) {
 	if len(lost) > 0 || len(doubled) > 0 {
 		t.Errorf("lost %d (%v), doubled %d (%v)", len(lost), clipInts(lost), len(doubled), clipInts(doubled))
 	}
-	if problems != crashEvents {
+	if problems != int64(crashEvents) {
 		t.Errorf("%d problem events were counted, %d were written", problems, crashEvents)
+	}
+	if want := int64(quietLines()); others != want {
+		t.Errorf("%d other events were counted, %d were written", others, want)
 	}
 	t.Logf("%d events, %d kills: %d lost, %d doubled", crashEvents, c.kills, len(lost), len(doubled))
 }
@@ -434,7 +483,7 @@ func TestKilledWhileRotatedByCopytruncate(t *testing.T) {
 	c := newCrash(t, true)
 	c.run()
 	surviving := c.surviving()
-	per, _ := c.settle(len(surviving))
+	per, problems, _ := c.settle(len(surviving), 0)
 	var missed, doubled []int
 	for i := range crashEvents {
 		switch n := per[i]; {
@@ -459,8 +508,12 @@ func TestKilledWhileRotatedByCopytruncate(t *testing.T) {
 	if len(gaps) == 0 {
 		t.Error("files were truncated and no gap was recorded")
 	}
-	t.Logf("%d events written, %d survive, %d kills: %d missed, %d doubled, %d gaps", crashEvents, len(surviving), c.kills,
-		len(missed), len(doubled), len(gaps))
+	counted := 0
+	for i := range crashEvents {
+		counted += int(min(per[i], 1))
+	}
+	t.Logf("%d events written, %d survive, %d counted, %d kills: %d missed, %d doubled, %d gaps, %d problems beside them", crashEvents,
+		len(surviving), counted, c.kills, len(missed), len(doubled), len(gaps), problems-int64(counted))
 }
 
 func clipInts(v []int) []int { return v[:min(len(v), 10)] }
