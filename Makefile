@@ -10,8 +10,11 @@ GOVULNCHECK_VERSION   := v1.9.0
 # Time each fuzz target runs in `make fuzz`.
 FUZZTIME ?= 30s
 
+# Time that `make fuzz-nightly` takes in all.
+FUZZNIGHT ?= 60m
+
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score fuzz clean
+.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score fuzz fuzz-nightly clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +63,9 @@ score: build ## how well headers are found and lines clustered, on made-up logs 
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
+
+fuzz-nightly: ## an hour over all that reads strangers' bytes; what is found is kept in testdata/fuzz
+	@scripts/fuzz --nightly $(FUZZNIGHT)
 
 clean: ## remove what was built here
 	rm -rf bin .tools
