@@ -37,7 +37,7 @@ func (r *report) svg() string {
 	for rate := float64(least); rate <= most; rate *= 10 {
 		fmt.Fprintf(&b, `<text x="%.0f" y="%d" fill="#666666" text-anchor="middle">%s</text>`+"\n", across(rate), y+16, rateName(rate))
 	}
-	fmt.Fprintf(&b, `<text x="8" y="%d" fill="#666666">lines a second, each mark ten times the one before</text>`+"\n</svg>\n", y+16)
+	fmt.Fprintf(&b, `<text x="8" y="%d" fill="#666666">lines a second, logarithmic</text>`+"\n</svg>\n", y+16)
 	return b.String()
 }
 
