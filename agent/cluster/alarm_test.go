@@ -10,7 +10,7 @@ import (
 )
 
 // The figures of docs/triggers.md: go test ./agent/cluster -run 'TestFalseAlarms|TestDelay' -v -alarm-runs 100
-var alarmRuns = flag.Int("alarm-runs", 4, "how many runs of each series TestFalseAlarms and TestDelay make")
+var alarmRuns = flag.Int("alarm-runs", 2, "how many runs of each series TestFalseAlarms and TestDelay make")
 
 // noise makes counts.
 type noise struct{ *rand.Rand }
