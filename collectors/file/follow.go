@@ -63,6 +63,9 @@ type run struct {
 	matchable []string
 	// refused says that there was no room for a file in this scan, crowded that it was told.
 	refused, crowded bool
+	// unsure says that the scan that runs is not to judge what is new, unsures how many before it were so.
+	unsure  bool
+	unsures int
 	// unready are compressed files that can't be read, perhaps not yet.
 	unready map[fileID]unready
 

@@ -54,6 +54,9 @@ func (r *run) generationsAfter(d displaced, listing listings) (again bool, err e
 		}
 		missed = append(missed, e)
 	}
+	if r.putOff(listing) {
+		return true, nil // renamed while we looked: the list may lack one, and what is begun must be begun in order
+	}
 	slices.SortFunc(missed, func(a, b entry) int { return cmp.Compare(a.mtime, b.mtime) })
 	for _, e := range missed {
 		ready, err := r.beginMissed(s, e)
@@ -127,6 +130,9 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 			f.Close()
 		}
 	}()
+	if fi, err := f.Stat(); err != nil || idOf(fi) != e.id {
+		return false, nil //nolint:nilerr // renamed since it was listed: another generation has that name now
+	}
 	src, err := open(f)
 	if err != nil {
 		return false, nil // not ready

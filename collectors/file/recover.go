@@ -14,19 +14,37 @@ import (
 )
 
 // listings keeps the names in directories during one scan.
-type listings map[string][]string
+type listings map[string]listed
+
+type listed struct {
+	names []string
+	mtime int64 // of the directory, before it was read
+}
 
 func (l listings) names(dir string) []string {
-	names, ok := l[dir]
+	d, ok := l[dir]
 	if !ok {
-		if d, err := os.Open(dir); err == nil {
-			names, _ = d.Readdirnames(-1) // as many as can be had
-			d.Close()
-			slices.Sort(names)
+		if f, err := os.Open(dir); err == nil {
+			if fi, err := f.Stat(); err == nil {
+				d.mtime = fi.ModTime().UnixNano()
+			}
+			d.names, _ = f.Readdirnames(-1) // as many as can be had
+			f.Close()
+			slices.Sort(d.names)
 		}
-		l[dir] = names
+		l[dir] = d
 	}
-	return names
+	return d.names
+}
+
+// changed says whether a directory was changed since it was listed: files may have been renamed between list and look.
+func (l listings) changed() bool {
+	for dir, d := range l {
+		if fi, err := os.Stat(dir); err == nil && fi.ModTime().UnixNano() != d.mtime {
+			return true
+		}
+	}
+	return false
 }
 
 // siblings lists the regular files that may be the current or an older file of the log of s.

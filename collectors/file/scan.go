@@ -82,6 +82,11 @@ func (r *run) scan() error {
 	}
 	// The name of a current file is shorter than those of its older ones: copies are judged after what they are copies of.
 	slices.SortStableFunc(fresh, func(a, b entry) int { return cmp.Compare(len(a.path), len(b.path)) })
+	// A newer file is not begun before it is sure that all older ones are known. In a directory that changes all the time it is
+	// never quite sure.
+	if len(fresh) > 0 && len(r.displaced) > 0 && r.putOff(listing) {
+		fresh = nil
+	}
 	for _, e := range fresh {
 		if err := r.admit(e); err != nil {
 			return err
@@ -91,7 +96,7 @@ func (r *run) scan() error {
 		return err
 	}
 	for id, d := range r.displaced {
-		if !d.again || r.streams[id] == nil {
+		if !d.again && !r.unsure || r.streams[id] == nil {
 			delete(r.displaced, id)
 		}
 	}
@@ -104,7 +109,10 @@ func (r *run) scan() error {
 		return err
 	}
 	r.index()
-	if r.first {
+	if r.unsure {
+		r.unsures++
+		r.unsure, r.rescan = false, true
+	} else if r.unsures = 0; r.first {
 		r.first = false
 		if err := r.keepPatterns(); err != nil {
 			return err
@@ -112,6 +120,16 @@ func (r *run) scan() error {
 	}
 	r.scanTook = max(0, r.now().Sub(began))
 	return nil
+}
+
+// maxUnsure is how many scans in a row may be put off because files are being renamed.
+const maxUnsure = 20
+
+// putOff says whether what the listing tells of older and newer files is to be judged by the next scan instead, because they
+// are being renamed.
+func (r *run) putOff(l listings) bool {
+	r.unsure = r.unsure || r.unsures < maxUnsure && l.changed()
+	return r.unsure
 }
 
 // found takes note of where and how large s is now.
