@@ -19,6 +19,9 @@ type reader struct {
 
 	dates dateCache
 	memo  *headerMemo // nil for none
+	explain bool     // note the transports that were taken off
+	layers  []string // of the last line
+
 	work  int         // what reading structured lines took, in bytes looked at
 }
 

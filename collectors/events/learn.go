@@ -201,7 +201,8 @@ func (l *lesson) learnColumns(has func(*view) bool) {
 		l.learnNested(lines)
 	}
 	g := gathering{lines: lines, total: len(lines), leveled: leveled*2 >= len(lines)}
-	for len(g.steps) < maxSteps-6 && g.next() {
+	for more := true; more && len(g.steps) < maxSteps-6; {
+		more = g.next()
 	}
 	l.p.steps = g.steps
 }

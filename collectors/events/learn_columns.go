@@ -1,5 +1,7 @@
 package events
 
+import "strings"
+
 // cursor is a line and how far its columns are known.
 type cursor struct {
 	s     string
@@ -182,9 +184,10 @@ func prose(values map[string]int) bool {
 }
 
 func tokenEndPlain(s string, i int) int {
-	for i++; i < len(s) && s[i] != ' ' && s[i] != '\t'; i++ {
+	if k := strings.IndexAny(s[i+1:], " \t"); k >= 0 {
+		return i + 1 + k
 	}
-	return min(i, len(s))
+	return len(s)
 }
 
 // named says whether nearly all values begin with a name and not with a word, or there is more than one of a single token.

@@ -283,9 +283,7 @@ func TestMemo(t *testing.T) {
 			"2024-01-02 15:04:05,123 INFO [worker-1] com.example.shop.Cart - y", "2024-01-02 15:04:05 PM INFO [worker-1] com.example.shop.Cart - y")
 	}
 	for _, soft := range []int{-1, 0, 1, 2} {
-		for _, text := range traceLines(t) {
-			lines = append(lines, text)
-		}
+		lines = append(lines, traceLines(t)...)
 		r := reader{only: FormatAuto, ref: reference, memo: &headerMemo{maxSoft: soft}}
 		for i, s := range lines {
 			plain := reader{only: FormatAuto, ref: reference}
