@@ -2,6 +2,7 @@ package file
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -90,7 +91,7 @@ func TestBacklogDelaysLiveLinesByOneBatch(t *testing.T) {
 				}
 				return nil
 			})
-			if err != cancelled {
+			if !errors.Is(err, cancelled) {
 				t.Fatal(err)
 			}
 			if next < 50 {
@@ -135,7 +136,7 @@ func TestBacklogAndInotify(t *testing.T) {
 		return nil
 	})
 	<-noticed
-	if err != done {
+	if !errors.Is(err, done) {
 		t.Fatal(err)
 	}
 	if backlogAt >= want {
@@ -274,7 +275,7 @@ func TestBackpressure(t *testing.T) {
 			}
 			release <- true
 		case err := <-done:
-			if err != ended {
+			if !errors.Is(err, ended) {
 				t.Fatal(err)
 			}
 			return

@@ -81,7 +81,7 @@ func decodePatterns(b []byte) (*patterns, bool) {
 }
 
 // patterns gives those of the source.
-func (c *Config) patterns() patterns {
+func (c Config) patterns() patterns {
 	p := patterns{include: c.Include, exclude: c.Exclude}
 	for _, o := range c.Elsewhere {
 		p.elsewhere = append(p.elsewhere, patterns{include: o.Include, exclude: o.Exclude})

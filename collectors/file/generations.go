@@ -131,7 +131,7 @@ func (r *run) beginMissed(s *stream, e entry) (ready bool, err error) {
 		}
 	}()
 	if fi, err := f.Stat(); err != nil || idOf(fi) != e.id {
-		return false, nil //nolint:nilerr // renamed since it was listed: another generation has that name now
+		return false, nil // renamed since it was listed: another generation has that name now
 	}
 	src, err := open(f)
 	if err != nil {
