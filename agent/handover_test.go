@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -187,6 +188,27 @@ func TestHandoverIsBounded(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestHandoverCopiesEverySlice: the joiner uses its record and what it fills into it again, while the one before it is still being
+// counted.
+func TestHandoverCopiesEverySlice(t *testing.T) {
+	var r incident.Record
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.Slice {
+			v.Field(i).Set(reflect.MakeSlice(v.Field(i).Type(), 1, 1))
+		}
+	}
+	h := &handover{spare: make(chan []incident.Record)}
+	h.put(&r, neighbours{})
+	own := reflect.ValueOf(&h.cur.records[0]).Elem()
+	for i := range v.NumField() {
+		f, g := v.Field(i), own.Field(i)
+		if f.Kind() == reflect.Slice && (g.Len() != 1 || f.Pointer() == g.Pointer()) {
+			t.Errorf("Record.%s is handed over without a copy of its own: see handover.put", v.Type().Field(i).Name)
+		}
 	}
 }
 
