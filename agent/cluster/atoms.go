@@ -311,7 +311,7 @@ func unit(s string) bool {
 // zone says whether s is the name of a time zone behind the time of day clock: "PDT", "CEST", "UTC". It changes twice a
 // year.
 func zone(clock, s string) bool {
-	if len(s) < 3 || len(s) > 4 || len(clock) < 5 || strings.IndexByte(clock, ':') < 0 {
+	if len(s) < 3 || len(s) > 4 || s[0] > 'Z' || len(clock) < 5 || strings.IndexByte(clock, ':') < 0 {
 		return false
 	}
 	switch s {

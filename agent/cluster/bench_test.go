@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -61,21 +62,25 @@ func bytesOf(rs []incident.Record) (n int64) {
 	return n / int64(len(rs))
 }
 
+// countSpaces finds the spaces of s one by one, as whoever splits it would.
+func countSpaces(s string) (n int) {
+	for {
+		k := strings.IndexByte(s, ' ')
+		if k < 0 {
+			return n
+		}
+		n++
+		s = s[k+1:]
+	}
+}
+
 // BenchmarkSplit is the limit that BenchmarkAdd is to be compared with: it only finds the spaces of each message.
 func BenchmarkSplit(b *testing.B) {
 	rs := traffic(1 << 14)
 	b.SetBytes(bytesOf(rs))
 	n := 0
 	for i := 0; b.Loop(); i++ {
-		s := rs[i&(1<<14-1)].Message
-		for {
-			k := strings.IndexByte(s, ' ')
-			if k < 0 {
-				break
-			}
-			n++
-			s = s[k+1:]
-		}
+		n += countSpaces(rs[i&(1<<14-1)].Message)
 	}
 	if n == 0 {
 		b.Fatal("no spaces")
@@ -150,4 +155,51 @@ func garbage(rnd *rand.Rand) string {
 		b.WriteByte(' ')
 	}
 	return b.String()
+}
+
+// BenchmarkStream is a log of one software, and of all of them mixed. Beside the lines per second it gives how many times
+// longer that takes than finding the spaces of the same lines, measured in the same run.
+func BenchmarkStream(b *testing.B) {
+	var mixed []string
+	for _, s := range streams {
+		lines, _ := s.make(7, 2000)
+		mixed = append(mixed, lines...)
+		if s.name == "auth" || s.name == "kafka" {
+			b.Run(s.name, func(b *testing.B) { benchmarkLines(b, lines) })
+		}
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+	b.Run("mixed", func(b *testing.B) { benchmarkLines(b, mixed) })
+}
+
+func benchmarkLines(b *testing.B, lines []string) {
+	rs := make([]incident.Record, len(lines))
+	for i, l := range lines {
+		rs[i] = incident.Record{Service: "api", Message: l}
+	}
+	c := mustNew(b, Config{})
+	for i := range rs {
+		c.Add(&rs[i])
+	}
+	b.SetBytes(bytesOf(rs))
+	b.ReportAllocs()
+	n, k := 0, 0
+	for b.Loop() {
+		c.Add(&rs[k])
+		if k++; k == len(rs) {
+			k = 0
+		}
+		n++
+	}
+	took := b.Elapsed()
+	began, spaces := time.Now(), 0
+	for i := range n {
+		spaces += countSpaces(rs[i%len(rs)].Message)
+	}
+	split := time.Since(began)
+	if spaces == 0 {
+		b.Fatal("no spaces")
+	}
+	b.ReportMetric(float64(n)/took.Seconds()/1e6, "Mlines/s")
+	b.ReportMetric(float64(took)/float64(split), "x-split")
 }

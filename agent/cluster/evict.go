@@ -70,13 +70,17 @@ func (c *Clusterer) enter(i, n int32) {
 	nd.size++
 }
 
-// newNode makes a live cluster without entries.
+// newNode makes a live cluster without entries; tmpl is of the message that was scanned last.
 func (c *Clusterer) newNode(ref Ref, r *incident.Record, shape uint64, tmpl string) int32 {
 	n := node{
 		ref: ref, id: ref.String(), service: strings.Clone(serviceKey(r.Service)), note: note(r),
 		shape: shape, first: none, seq: c.seq, last: c.epoch,
 	}
-	n.setTemplate(tmpl)
+	if strings.IndexByte(tmpl, litMark) < 0 {
+		n.tmpl, n.nspans = tmpl, len(c.sc.spans)
+	} else {
+		n.setTemplate(tmpl)
+	}
 	return c.addNode(n)
 }
 
