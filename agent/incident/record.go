@@ -56,6 +56,9 @@ type Record struct {
 	// Trusted holds journald's trusted fields (those that begin with an underscore, such as _SYSTEMD_UNIT): set by
 	// journald, not by the writer. Nil for every other source. Nothing else may ever be put here.
 	Trusted map[string]string
+
+	// Steps says how the event was read. Nil unless somebody asked for it; never kept.
+	Steps []Step `json:"-"`
 }
 
 // Frame is one call of a stack.
@@ -83,5 +86,6 @@ func (r *Record) Clone() *Record {
 		c.Frames[i].Function = strings.Clone(c.Frames[i].Function)
 	}
 	c.Trusted = maps.Clone(r.Trusted)
+	c.Steps = nil // for who reads along, not for keeping
 	return &c
 }

@@ -28,6 +28,9 @@ type Config struct {
 	// finished as it is. 0 means 1 MiB.
 	MaxPending int `yaml:"-"`
 
+	// Explain has Record.Steps say how each event was read. It costs time and memory, and changes nothing else.
+	Explain bool `yaml:"-"`
+
 	// Location is what times without a zone are in, nil for UTC.
 	Location *time.Location `yaml:"-"`
 	// Reference is when the lines were read or written at the latest: times without a year are put into the twelve

@@ -35,7 +35,8 @@ type event struct {
 	begun      bool // tr was looked for in the first line
 	settled    bool // h.sev is final as far as words go
 	lastHeaded bool
-	twoLine    bool // java.util.logging: the level is on the second line
+	notes      *notes // nil unless Config.Explain
+	twoLine    bool   // java.util.logging: the level is on the second line
 	truncated  bool
 
 	origin
@@ -205,6 +206,9 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 		if rec.HTTPStatus > 0 {
 			rec.Severity = max(rec.Severity, statusSeverity(rec.HTTPStatus))
 		}
+	}
+	if e.notes != nil {
+		rec.Steps = j.steps(e, rec)
 	}
 }
 

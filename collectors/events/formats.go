@@ -17,12 +17,12 @@ type reader struct {
 	prof *profile // what was learned of the source, nil where nothing was
 	fit  fitness  // how the last line agreed with prof
 
-	dates dateCache
-	memo  *headerMemo // nil for none
-	explain bool     // note the transports that were taken off
-	layers  []string // of the last line
+	dates   dateCache
+	memo    *headerMemo // nil for none
+	explain bool        // note the transports that were taken off
+	layers  []string    // of the last line
 
-	work  int         // what reading structured lines took, in bytes looked at
+	work int // what reading structured lines took, in bytes looked at
 }
 
 // read reads the application's part of a line into h, whose host, pid, time and severity may already be set by the

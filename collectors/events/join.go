@@ -10,65 +10,72 @@ import (
 func (j *Joiner) joins(e, n *event, p piece) bool {
 	body := p.body
 	if j.start != nil {
-		return !j.start.MatchString(body) && !j.start.MatchString(p.raw)
+		return j.because(whyPattern, !j.start.MatchString(body) && !j.start.MatchString(p.raw))
 	}
 	h := &n.h
 	if e.begin(); e.tr.inReport() && (!h.headed || !h.timed || e.tr.phase == phaseInnoDB || strings.HasSuffix(body, " INNODB MONITOR OUTPUT")) {
-		return e.tr.step(body)
+		return j.because(whyReport, e.tr.step(body))
 	}
 	switch {
 	case h.extra:
-		return e.h.timed && e.h.pid == h.pid
+		return j.because(whyExtra, e.h.timed && e.h.pid == h.pid)
 	case h.whole:
-		return false
+		return j.because(whyWhole, false)
 	case h.headed:
 		return j.joinsHeaded(e, n)
 	}
 	b := trimIndent(body)
 	if strings.TrimRight(b, " \t\r") == "" {
 		e.tr.step("") // e.begin was called above
-		return true
+		return j.because(whyBlank, true)
 	}
 	if e.h.whole {
-		return false
+		return j.because(whyAfterWhole, false)
 	}
 	e.begin()
 	indent := len(body) - len(b)
 	if e.tr.lang == langNone && e.severity() < incident.SeverityWarning && strings.HasPrefix(b, `File "`) && frameFamily(b) == langPython {
-		return false // a SyntaxError, which has no line before its File
+		return j.because(whySyntaxError, false) // a SyntaxError, which has no line before its File
 	}
 	if e.tr.lang == langRuby && rubyStart(b) {
-		return e.tr.phase == phaseFrames && body != e.body // a cause; the same again is the next crash
+		return j.because(whyCause, e.tr.phase == phaseFrames && body != e.body) // a cause; the same again is the next crash
 	}
 	if e.tr.step(body) {
-		return true
+		return j.because(whyGrammar, true)
 	}
 	if strings.HasPrefix(b, "+ Exception Group Traceback") || strings.HasPrefix(b, "Traceback (most recent") && indent > 0 {
-		return j.adopts(e, beginTrace(body))
+		return j.because(whyAnnounced, j.adopts(e, beginTrace(body)))
 	}
 	if indent > e.indent && !(indent == 1 && n.prof != nil && n.prof.lone) {
-		return true
+		return j.because(whyIndent, true)
 	}
 	if e.logical == 1 && announcesBody(e, b) {
 		e.loose++
-		return true
+		return j.because(whyDocument, true)
 	}
 	n.begin()
 	if n.tr.lang == langObject {
 		if !e.h.timed {
-			return false
+			return j.because(whyObject, false)
 		}
 	} else if n.tr.lang != langNone {
-		return j.adopts(e, n.tr)
+		return j.because(whyAnnounced, j.adopts(e, n.tr))
 	}
 	if e.h.leveled && strings.TrimSpace(e.h.msg) == "" {
-		return true
+		return j.because(whyNoMessage, true)
 	}
-	if !e.h.timed || e.loose >= maxLoose || n.prof != nil && n.prof.kind == profileHeadless || e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError {
-		return false
+	switch {
+	case !e.h.timed:
+		return j.because(whyUntimed, false)
+	case e.loose >= maxLoose:
+		return j.because(whyTooMany, false)
+	case n.prof != nil && n.prof.kind == profileHeadless:
+		return j.because(whyHeadless, false)
+	case e.severity() < incident.SeverityWarning && n.severity() >= incident.SeverityError:
+		return j.because(whyWorse, false)
 	}
 	e.loose++
-	return true
+	return j.because(whyLoose, true)
 }
 
 // announcesBody says whether b is the first line of a document that a first line with a header, but without a time,
@@ -83,34 +90,34 @@ func (j *Joiner) joinsHeaded(e, n *event) bool {
 	if e.logical == 1 && e.h.timed && !e.h.leveled && h.leveled && !h.timed && julHead(e.h.msg) {
 		e.twoLine, e.begun = true, false
 		e.second(n.body)
-		return true
+		return j.because(whyTwoLine, true)
 	}
 	if !e.lastHeaded || e.h.whole || e.h.timed != h.timed || !sameWriter(&e.h, h) {
-		return false
+		return j.because(whyHeader, false)
 	}
 	msg := h.msg
 	if strings.TrimSpace(msg) == "" {
 		e.begin()
-		return e.tr.lang != langNone && e.tr.phase != phaseDone
+		return j.because(whyRepeated, e.tr.lang != langNone && e.tr.phase != phaseDone)
 	}
 	e.begin()
 	if e.tr.lang == langNone {
-		return e.severity() >= incident.SeverityWarning && frameFamily(msg) != langNone && e.tr.step(msg)
+		return j.because(whyRepeated, e.severity() >= incident.SeverityWarning && frameFamily(msg) != langNone && e.tr.step(msg))
 	}
 	if e.tr.lang == langObject {
-		return false
+		return j.because(whyHeader, false)
 	}
 	if e.tr.lang == langBeam && e.h.timed {
-		return false // what goes on with it has no header of its own
+		return j.because(whyHeader, false) // what goes on with it has no header of its own
 	}
 	if e.tr.lang == langAt && e.tr.phase >= phaseSource && (e.tr.phase != phaseText || frameFamily(msg) != langAt) {
-		return false
+		return j.because(whyRepeated, false)
 	}
 	if extra := headIndent(n) - headIndent(e); extra > 0 && e.tr.phase == phaseFrames {
 		e.tr.step("  " + msg)
-		return true
+		return j.because(whyRepeated, true)
 	}
-	return e.tr.step(msg)
+	return j.because(whyRepeated, e.tr.step(msg))
 }
 
 // indented gives the message of a line that repeats the event's header, with the indentation it has beyond the first's.

@@ -50,6 +50,9 @@ type Joiner struct {
 
 	lr learner
 
+	why  reason // of the last decision of joins
+	seen witness
+
 	rec        incident.Record
 	freeEvents []*event
 	freeGroups []*group
@@ -81,7 +84,7 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location}, lr: newLearner(cfg.Format)}, nil
+	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain}, lr: newLearner(cfg.Format)}, nil
 }
 
 // SetReference says when the lines that follow were read: Batch.ReadAt. See Config.Reference.
@@ -150,6 +153,7 @@ func (j *Joiner) rest(g *group, more string, number int64) {
 		more = rest
 		g.ev.begin()
 		g.ev.tr.step(line)
+		g.ev.notes.join(number, whyEntry, g.ev)
 		j.extend(g, piece{raw: line, body: line, num: number})
 	}
 }
@@ -167,6 +171,7 @@ func (j *Joiner) framed(g *group, e *event, p piece) {
 	}
 	g.ev.lastHeaded = joined && e.h.headed
 	g.ev.truncated = g.ev.truncated || e.truncated
+	g.ev.notes.join(p.num, whyEntry, g.ev)
 	g.seq = j.seq
 	j.extend(g, p)
 	j.release(e)
@@ -186,6 +191,9 @@ func (j *Joiner) unwrap(text string, e *event) (lane, body string, partial bool)
 	h := &e.h
 	h.sev = e.sev
 	w := j.rd.unwrap(text, h)
+	if e.notes != nil {
+		e.notes.unwrapped(j.rd.layers, h, w.lane)
+	}
 	if !h.time.IsZero() && e.time.IsZero() {
 		j.rd.ref = h.time
 	}
@@ -238,6 +246,9 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 		}
 		j.lr.count(j.rd.fit, e.prof)
 	}
+	if e.notes != nil {
+		j.noteHeader(e, p.num)
+	}
 	if len(g.parts) > 0 {
 		e.offset = g.first.offset
 	}
@@ -256,6 +267,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 		if e.h.headed && !(g.ev.twoLine && g.ev.logical == 1) {
 			p.body = indented(g.ev, e)
 		}
+		g.ev.notes.join(p.num, j.why, g.ev)
 		g.ev.lastHeaded = e.h.headed
 		g.ev.truncated = g.ev.truncated || e.truncated
 		j.takeParts(g, g.ev)
@@ -264,10 +276,14 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 		return g
 	}
 	if g.ev != nil {
+		g.ev.notes.over(p.num, j.why)
 		j.emit(g, emit)
 	}
 	e.logical, e.lastHeaded = 1, e.h.headed
 	g.ev = e
+	if len(g.parts) > 0 {
+		e.notes.join(p.num, whyPart, e)
+	}
 	j.takeParts(g, e)
 	p.part, p.body = true, ""
 	before := e.bytes
@@ -298,6 +314,7 @@ func (j *Joiner) takeParts(g *group, e *event) {
 		q := g.parts[i]
 		j.bytes -= len(q.raw) + pieceCost
 		q.part, q.body = true, ""
+		e.notes.join(q.num, whyPart, e)
 		before := e.bytes
 		e.put(q, j.cfg.MaxEvent)
 		j.bytes += e.bytes - before
@@ -323,6 +340,7 @@ func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)
 		}
 		if j.joins(o.ev, e, p) {
 			p.body = indented(o.ev, e)
+			o.ev.notes.resume(p.num, j.why, o.ev)
 			o.ev.lastHeaded, o.seq = true, j.seq
 			j.takeParts(g, o.ev)
 			j.extend(o, p)
@@ -331,6 +349,7 @@ func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)
 			}
 			return o
 		}
+		o.ev.notes.over(p.num, j.why)
 		j.emit(o, emit)
 		j.drop(o)
 		return nil
@@ -357,6 +376,7 @@ func (j *Joiner) lane(name string, emit func(*incident.Record)) *group {
 			return j.cur
 		}
 		if g := j.cur; len(g.parts) == 0 && !g.ev.open() {
+			g.ev.notes.over(0, whyWriter)
 			j.emit(g, emit)
 			if len(j.groups) == 1 { // the only one: it serves the next lane
 				g.lane = name
@@ -394,6 +414,9 @@ func (j *Joiner) bound(emit func(*incident.Record)) {
 			}
 			continue
 		}
+		if g.ev != nil {
+			g.ev.notes.over(0, whyWaited)
+		}
 		j.finish(g, emit)
 	}
 }
@@ -407,6 +430,7 @@ func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
 		j.bytes -= len(last.raw) + pieceCost
 		e := j.newEvent()
 		e.origin = g.first
+		e.notes.unfinished()
 		whole := j.part(g, last, false)
 		j.unwrap(last.raw, e)
 		j.cur = g
@@ -443,9 +467,10 @@ func (j *Joiner) newEvent() *event {
 	if n := len(j.freeEvents); n > 0 {
 		e := j.freeEvents[n-1]
 		j.freeEvents = j.freeEvents[:n-1]
+		e.notes = j.newNotes()
 		return e
 	}
-	return &event{}
+	return &event{notes: j.newNotes()}
 }
 
 func (j *Joiner) release(e *event) {

@@ -56,7 +56,13 @@ func (p *place) word() string { return p.s[p.i:p.k] }
 func (p *place) rest() string { return p.s[p.k:] }
 
 func wordsIn(s string) incident.Severity {
-	worst := incident.SeverityUnset
+	_, sev := wordIn(s)
+	return sev
+}
+
+// wordIn gives the worst severity that a word of s speaks of, and the first word that does.
+func wordIn(s string) (string, incident.Severity) {
+	worst, from, to := incident.SeverityUnset, 0, 0
 	p := place{s: s}
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -74,13 +80,13 @@ func wordsIn(s string) incident.Severity {
 		p.i, p.k = i, k
 		if n := k - i; n > 1 && n < 40 {
 			if sev := p.judge(); sev > worst {
-				worst = sev
+				worst, from, to = sev, i, k
 			}
 		}
 		p.back[3], p.back[2], p.back[1], p.back[0] = p.back[2], p.back[1], p.back[0], s[i:k]
 		i = k
 	}
-	return worst
+	return s[from:to], worst
 }
 
 // part says what part a word plays, and so what can take its sense away.

@@ -20,9 +20,14 @@ func (r *reader) unwrap(s string, h *head) wrapped {
 	if strings.IndexByte(s, 0x1b) >= 0 {
 		w.body = stripANSI(s)
 	}
+	r.layers = r.layers[:0]
 	for range 3 {
+		before := w.body
 		if !r.unwrapOnce(&w, h) {
 			break
+		}
+		if r.explain {
+			r.layers = append(r.layers, layerName(before, w.body, h))
 		}
 	}
 	return w
