@@ -14,7 +14,7 @@ FUZZTIME ?= 30s
 FUZZNIGHT ?= 60m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score fuzz fuzz-nightly clean
+.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score real-logs fuzz fuzz-nightly clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ bench-peers: ## tailing and clustering beside other libraries, in one run; write
 # Flags: make score SCOREFLAGS='-lines 40000 -mistakes 3 -kinds kafka,redis'
 score: build ## how well headers are found and lines clustered, on made-up logs whose truth is known
 	cd bench && $(GO) run ./score -binary $(CURDIR)/bin/logwright $(SCOREFLAGS)
+
+# Names: make real-logs REAL='postgres nginx'
+real-logs: ## as root: run real software, provoke problems in it, and look whether all are found in its logs
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && scripts/real-logs --dir "$$dir" $(REAL) && \
+		LOGWRIGHT_REAL_LOGS="$$dir" $(GO) test -count 1 -run '^TestRealLogs$$' ./agent
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
