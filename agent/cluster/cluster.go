@@ -245,20 +245,7 @@ func Restore(cfg Config, kept iter.Seq[Memory]) (*Clusterer, error) {
 
 // Add puts an event into its cluster, a new one if it fits none. It keeps nothing of r.
 func (c *Clusterer) Add(r *incident.Record) Hit {
-	stack := ""
-	if len(r.Frames) > 0 {
-		c.stack = fingerprint(c.stack[:0], r)
-		stack = string(c.stack) // small, and traces are rare
-	}
-	c.sc.begin(serviceKey(r.Service), stack)
-	msg := clip(r.Message)
-	if c.rules.empty() {
-		c.sc.scan(msg, 0, len(msg))
-	} else {
-		c.rules.scan(&c.sc, msg)
-	}
-	c.sc.end()
-
+	msg := c.read(r)
 	i, ok := c.find(c.sc.sig)
 	made := false
 	if ok {
@@ -275,6 +262,24 @@ func (c *Clusterer) Add(r *incident.Record) Hit {
 	}
 	n := &c.nodes[c.entries[i].node]
 	return Hit{ID: n.id, Ref: n.ref, New: made}
+}
+
+// read scans r's message, of which it gives the part that is looked at.
+func (c *Clusterer) read(r *incident.Record) string {
+	stack := ""
+	if len(r.Frames) > 0 {
+		c.stack = fingerprint(c.stack[:0], r, nil)
+		stack = string(c.stack) // small, and traces are rare
+	}
+	c.sc.begin(serviceKey(r.Service), stack)
+	msg := clip(r.Message)
+	if c.rules.empty() {
+		c.sc.scan(msg, 0, len(msg))
+	} else {
+		c.rules.scan(&c.sc, msg)
+	}
+	c.sc.end()
+	return msg
 }
 
 // find gives the entry of a signature.

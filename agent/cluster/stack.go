@@ -25,8 +25,9 @@ const (
 	noteLimit   = 256
 )
 
-// fingerprint appends 32 hexadecimal characters that stand for r's stack.
-func fingerprint(b []byte, r *incident.Record) []byte {
+// fingerprint appends 32 hexadecimal characters that stand for r's stack. It tells used, where that is not nil, of each frame
+// that they are made of.
+func fingerprint(b []byte, r *incident.Record, used func(frame int)) []byte {
 	var room [1024]byte
 	key := appendName(room[:0], r.Exception)
 	var starts [framesInApp]int // of the frames' keys, each behind its "\n"
@@ -57,13 +58,21 @@ func fingerprint(b []byte, r *incident.Record) []byte {
 		if !f.InApp || inlined(f.Function) {
 			continue
 		}
-		if add(f) || n == framesInApp {
+		if add(f) {
+			break
+		}
+		if used != nil {
+			used(i)
+		}
+		if n == framesInApp {
 			break
 		}
 	}
 	if n == 0 {
 		for i := range frames[:min(len(frames), framesTop)] {
-			add(&frames[i])
+			if !add(&frames[i]) && used != nil {
+				used(i)
+			}
 		}
 	}
 	sum := sha256.Sum256(key)
