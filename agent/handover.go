@@ -79,9 +79,9 @@ func (h *handover) put(r *incident.Record, near neighbours) {
 	}
 	h.cur.near = near // the same for all events of one batch of lines
 	h.cur.records = append(h.cur.records, *r)
-	if len(r.Frames) > 0 || len(r.Lines) > 0 {
+	if len(r.Frames) > 0 || len(r.Lines) > 0 || len(r.Steps) > 0 {
 		own := &h.cur.records[len(h.cur.records)-1]
-		own.Frames, own.Lines = slices.Clone(r.Frames), slices.Clone(r.Lines)
+		own.Frames, own.Lines, own.Steps = slices.Clone(r.Frames), slices.Clone(r.Lines), slices.Clone(r.Steps)
 	}
 	h.bytes += len(r.Raw)
 	if len(h.cur.records) == handedEvents || h.bytes >= handedBytes {
