@@ -9,8 +9,8 @@ PY = "/usr/bin/python3"
 APP = "/srv/app"
 
 
-def asks(port, log, kinds, rounds=3):
-    """Asks for every kind in turn, then for all at once; kinds are path, status, and what is to be told for a ref."""
+def asks(port, log, kinds, rounds=3, together=True):
+    """Asks for every kind in turn, then for all at once if together; kinds are path, status, and what is to be told for a ref."""
     n = 0
 
     def one(kind, ref):
@@ -25,7 +25,11 @@ def asks(port, log, kinds, rounds=3):
     for k in kinds * 2:
         n += 1
         calls.append(lambda k=k, ref=f"order-{n:03d}": one(k, ref))
-    at_once(*calls)
+    if together:
+        at_once(*calls)
+    else:
+        for call in calls:
+            call()
 
 
 def django():
@@ -82,6 +86,7 @@ def flask():
 
 
 def flask_asks(port, log, access=True):
+    # Werkzeug writes its access lines in pieces, so that lines of two requests at once are torn: nobody could tell them apart.
     def access_line(ref, path, status):
         if access:
             (log.problem if status >= 500 else log.harmless)("access line", f'"GET /{path}/{ref} HTTP/1.1"', f"{status} -", http=status)
@@ -110,7 +115,7 @@ def flask_asks(port, log, access=True):
         access_line(ref, "warn", 200)
 
     asks(port, log, [("ok", 200, ok), ("crash", 500, crash), ("handled", 200, handled), ("context", 500, context), ("warn", 200, warn),
-                     ("abort", 503, lambda ref: access_line(ref, "abort", 503))], rounds=2)
+                     ("abort", 503, lambda ref: access_line(ref, "abort", 503))], rounds=2, together=not access)
 
 
 def gunicorn():
@@ -177,4 +182,11 @@ def structlog():
     log.write()
 
 
-SOFTWARE = {"django": django, "flask": flask, "gunicorn": gunicorn, "fastapi": fastapi, "structlog": structlog}
+def interleaved():
+    for how in ("threads", "processes"):
+        log = Log(f"python-{how}.log", "Python " + version([PY, "--version"]).split()[1], timed=True)
+        expect(run([PY, "lines.py", how, "3", log.told], log, cwd=APP), 0, how)
+        log.write()
+
+
+SOFTWARE = {"interleaved": interleaved, "django": django, "flask": flask, "gunicorn": gunicorn, "fastapi": fastapi, "structlog": structlog}

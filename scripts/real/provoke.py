@@ -114,6 +114,8 @@ def start(argv, log=None, port=0, user=None, cwd=None, env=None, stdout=None, st
 
 
 def stop(p, sig=signal.SIGTERM, seconds=20):
+    """Stops a server, when it had the time to write of its last answer: many do that after they gave it."""
+    time.sleep(0.4)
     if p.poll() is None:
         p.send_signal(sig)
         try:
