@@ -30,7 +30,7 @@ func (r *reader) readBracketAccess(s string, h *head) bool {
 // accessAt reads `[time] "request" status` at i.
 func (r *reader) accessAt(s string, i int, h *head) bool {
 	var st stamp
-	n := scanStamp(s[i+1:], &st)
+	n := r.stamp(s[i+1:], &st)
 	if n == 0 || at(s, i+1+n) != ']' {
 		return false
 	}
@@ -54,7 +54,7 @@ func (r *reader) accessAt(s string, i int, h *head) bool {
 	if !ok || at(s, e+1) != ' ' || isDigit(at(s, e+5)) {
 		return false
 	}
-	h.time, h.timed = st.resolve(r.ref, r.loc), true
+	h.time, h.timed = r.resolve(&st), true
 	h.served(status, s[q:e+5])
 	return true
 }
@@ -198,6 +198,19 @@ func (r *reader) readHAProxy(s string, h *head) bool {
 	return true
 }
 
+// methodField gives where "method=" stands in s, -1 where it does not.
+func methodField(s string) int {
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '=')
+		if k < 0 {
+			return -1
+		}
+		if i += k; strings.HasSuffix(s[:i], "method") {
+			return i - len("method")
+		}
+	}
+}
+
 // accessStatus gives the status of a request that a message tells of in the middle of other formats, where its level is
 // INFO whatever happened: uvicorn's and werkzeug's `127.0.0.1:5000 - "GET / HTTP/1.1" 500`, Rails' "Completed 500"; 0 for
 // any other message.
@@ -206,20 +219,24 @@ func accessStatus(msg string) int {
 		v, _ := digits(msg, 10, 3)
 		return v
 	}
-	if m := strings.Index(msg[:min(len(msg), 64)], "method="); m >= 0 { // lograge behind a header of another logger
+	if m := methodField(msg[:min(len(msg), 64)]); m >= 0 { // lograge behind a header of another logger
 		if k := strings.Index(msg[m:min(len(msg), 1024)], " status="); k >= 0 && method(msg[m+7:]) > 0 {
 			if v, ok := digits(msg, m+k+8, 3); ok && !isWord(at(msg, m+k+11)) {
 				return v
 			}
 		}
 	}
+	// the request stands in the first quotes; most messages have none
+	q := strings.IndexByte(msg[:min(len(msg), 1024)], '"')
+	if q < 0 || method(msg[q+1:]) == 0 {
+		return 0
+	}
 	k := strings.Index(msg[:min(len(msg), 1024)], ` HTTP/`)
-	if k < 0 {
+	if k < q {
 		return 0
 	}
 	e := strings.IndexByte(msg[k:min(len(msg), k+12)], '"')
-	q := strings.IndexByte(msg[:k], '"')
-	if e < 0 || q < 0 || method(msg[q+1:]) == 0 {
+	if e < 0 {
 		return 0
 	}
 	e += k

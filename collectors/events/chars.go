@@ -15,6 +15,13 @@ var wordBytes = func() (t [256]bool) {
 	return t
 }()
 
+// hasByte marks, in its highest bit, the first byte of x that is a or b; it may mark later ones that are not. 0 where none is.
+func hasByte(x uint64, a, b byte) uint64 {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	p, q := x^low*uint64(a), x^low*uint64(b)
+	return ((p-low)&^p | (q-low)&^q) & high
+}
+
 // digits reads exactly n digits of s at i.
 func digits(s string, i, n int) (int, bool) {
 	if i+n > len(s) {

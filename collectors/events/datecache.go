@@ -9,6 +9,11 @@ type dateCache struct {
 	midnight int64    // of it, in seconds since 1970, UTC
 	y, m, d  int
 
+	web         [11]byte // 02/Jan/2024, as web servers write it
+	webMidnight int64
+	webY, webM  int
+	webD        int
+
 	day        [7]byte // "Jan  2 "
 	dayM, dayD int
 
@@ -21,6 +26,9 @@ func (r *reader) stamp(s string, st *stamp) int {
 	c := &r.dates
 	if len(s) > 16 && isUpper(s[0]) {
 		return r.namedStamp(s, st)
+	}
+	if len(s) >= 26 && s[2] == '/' {
+		return r.webStamp(s, st)
 	}
 	if len(s) < 20 || s[:10] != string(c.date[:]) {
 		n := scanStamp(s, st)
@@ -68,6 +76,30 @@ func (r *reader) namedStamp(s string, st *stamp) int {
 	if n == 15 && st.noYear && !st.zone {
 		copy(c.day[:], s)
 		c.dayM, c.dayD = st.month, st.day
+	}
+	return n
+}
+
+// webStamp is stamp for what may be the time of an access log: 02/Jan/2024:15:04:05 +0000.
+func (r *reader) webStamp(s string, st *stamp) int {
+	c := &r.dates
+	usual := s[11] == ':' && s[14] == ':' && s[17] == ':' && s[20] == ' ' && (s[21] == '+' || s[21] == '-')
+	if usual && s[:11] == string(c.web[:]) {
+		h, ok1 := twoDigits(s[12], s[13])
+		m, ok2 := twoDigits(s[15], s[16])
+		sec, ok3 := twoDigits(s[18], s[19])
+		if ok1 && ok2 && ok3 && st.setClock(h, m, sec) {
+			st.year, st.month, st.day = c.webY, c.webM, c.webD
+			st.midnight, st.dated = c.webMidnight, true
+			return scanZone(s, 20, st)
+		}
+		*st = stamp{}
+	}
+	n := scanStamp(s, st)
+	if usual && n == 26 && st.year > 0 && !st.epoch && !st.noYear && s[6] == '/' {
+		copy(c.web[:], s)
+		c.webY, c.webM, c.webD = st.year, st.month, st.day
+		c.webMidnight = daysFromCivil(st.year, st.month, st.day) * 86400
 	}
 	return n
 }

@@ -39,8 +39,8 @@ func (f *fields) text(ro role, v jsonString) {
 			return
 		}
 		var st stamp
-		if n := scanStamp(v.raw, &st); n > 0 {
-			h.time, h.timed, f.sawTime = st.resolve(f.r.ref, f.r.loc), true, true
+		if n := f.r.stamp(v.raw, &st); n > 0 {
+			h.time, h.timed, f.sawTime = f.r.resolve(&st), true, true
 		}
 	case roleLevel, roleLevelWeak:
 		f.levelText(ro, v.text())

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -64,17 +65,22 @@ func (p *jsonScan) key() (jsonString, bool) {
 // str reads a string; the next byte is its quote.
 func (p *jsonScan) str() (jsonString, bool) {
 	start := p.i + 1
-	k := strings.IndexByte(p.s[start:], '"')
-	if k < 0 {
-		return jsonString{}, false
+	i := start
+	for ; i+8 <= len(p.s); i += 8 { // eight bytes at a time: most strings are short, and have no backslash
+		if m := hasByte(load64(p.s[i:]), '"', '\\'); m != 0 {
+			i += bits.TrailingZeros64(m) / 8
+			break
+		}
 	}
-	p.work += k
-	raw := p.s[start : start+k]
-	if strings.IndexByte(raw, '\\') < 0 {
-		p.i = start + k + 1
-		return jsonString{raw: raw}, true
+	for i < len(p.s) && p.s[i] != '"' && p.s[i] != '\\' {
+		i++
 	}
-	for i := start; i < len(p.s); i++ {
+	p.work += i - start
+	if i < len(p.s) && p.s[i] == '"' {
+		p.i = i + 1
+		return jsonString{raw: p.s[start:i]}, true
+	}
+	for ; i < len(p.s); i++ {
 		switch p.s[i] {
 		case '\\':
 			i++
