@@ -147,6 +147,10 @@ func recordBytes(r *incident.Record) int64 {
 	for i := range r.Frames {
 		n += int(unsafe.Sizeof(r.Frames[i])) + len(r.Frames[i].File) + len(r.Frames[i].Function)
 	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		n += int(unsafe.Sizeof(*s)) + len(s.Detail) + len(s.Because) + len(s.Change)
+	}
 	for k, v := range r.Trusted {
 		n += 64 + len(k) + len(v)
 	}

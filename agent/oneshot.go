@@ -31,6 +31,10 @@ type OneShot struct {
 	Files []string
 	// Stdin is read where Files says so.
 	Stdin io.Reader
+	// Format and EventStart, where set, go before what agent.yaml says of how lines are read and joined: to try them.
+	Format, EventStart string
+	// Steps has Explain say how each event came about: Record.Steps.
+	Steps bool
 	// Now is the clock, time.Now where nil.
 	Now func() time.Time
 	// Progress, where set, is told of the bytes of input taken in so far.
@@ -68,10 +72,22 @@ func (o *OneShot) pipeline(observe func(*incident.Record, cluster.Ref)) (*pipeli
 	return newPipeline(pipelineConfig{
 		threshold: o.Config.Triggers.Severity,
 		serviceOf: o.Config.ServiceOf,
-		joiner:    func(source string) events.Config { return joinerConfig(o.Config, source) },
+		joiner:    o.joinerConfig,
 		dateless:  true,
 		observe:   observe,
 	}, clusters), nil
+}
+
+// joinerConfig says how the lines of a file are joined and read.
+func (o *OneShot) joinerConfig(source string) events.Config {
+	c := joinerConfig(o.Config, source)
+	if o.Format != "" {
+		c.Format = o.Format
+	}
+	if o.EventStart != "" {
+		c.EventStart = o.EventStart
+	}
+	return c
 }
 
 // Totals say how much was read.

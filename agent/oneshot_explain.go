@@ -11,6 +11,7 @@ import (
 
 	"github.com/logwright/logwright/agent/cluster"
 	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/collectors/events"
 )
 
 // Explained is one event with the cluster it is in at the end of the input. Clone its Record to keep it for long: it holds on
@@ -19,6 +20,8 @@ type Explained struct {
 	Record   incident.Record
 	Cluster  string
 	Template string
+
+	ref cluster.Ref // as it was when the event came
 }
 
 // Explain reads the input twice: once to learn the clusters, once to give every event with the cluster it ended up in, in
@@ -133,10 +136,17 @@ func (o *OneShot) secondPass(
 	names := clusterNames{of: learned}
 	held, most := int64(0), o.Config.Limits.Memory/samplesShare
 	var failed error
+	after := stepper{cfg: o.Config}
+	if o.Steps {
+		after.clusters = learned.Explainer()
+	}
 	give := func() {
 		next := order.next()
 		held -= recordBytes(&next.Record)
 		if failed == nil {
+			if o.Steps {
+				next.Record.Steps = append(next.Record.Steps, after.steps(next)...)
+			}
 			if failed = emit(*next); failed != nil {
 				stop(failed)
 			}
@@ -146,6 +156,11 @@ func (o *OneShot) secondPass(
 	p, err := o.pipeline(nil)
 	if err != nil {
 		return err
+	}
+	p.cfg.joiner = func(source string) events.Config {
+		c := o.joinerConfig(source)
+		c.Explain = o.Steps
+		return c
 	}
 	var b [8]byte
 	p.cfg.only = func(r *incident.Record) {
@@ -157,7 +172,8 @@ func (o *OneShot) secondPass(
 		}
 		e := order.get()
 		e.Record = *r // its strings are never written again, and its slices are its own: see handover
-		e.Cluster, e.Template = names.name(cluster.Ref(binary.LittleEndian.Uint64(b[:])))
+		e.ref = cluster.Ref(binary.LittleEndian.Uint64(b[:]))
+		e.Cluster, e.Template = names.name(e.ref)
 		if e.Template == "" {
 			e.Template = e.Record.Message
 		}

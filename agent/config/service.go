@@ -27,18 +27,24 @@ var (
 // Containers match by what their log's path says of them: the container's name in Kubernetes' paths, the first twelve or
 // more characters of the id in Docker's.
 func (c *Config) ServiceOf(file, unit string) string {
+	name, _ := c.ServiceBy(file, unit)
+	return name
+}
+
+// ServiceBy is ServiceOf, and the index of the service whose match it was, -1 where it was none.
+func (c *Config) ServiceBy(file, unit string) (name string, service int) {
 	for i := range c.Services {
 		if c.Services[i].Match.matches(file, unit) {
-			return c.Services[i].Name
+			return c.Services[i].Name, i
 		}
 	}
 	switch {
 	case unit != "":
-		return strings.TrimSuffix(unit, ".service")
+		return strings.TrimSuffix(unit, ".service"), -1
 	case file == "-":
-		return "stdin"
+		return "stdin", -1
 	default:
-		return stem(file)
+		return stem(file), -1
 	}
 }
 

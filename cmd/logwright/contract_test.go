@@ -70,6 +70,7 @@ func TestOutputsFitTheirSchemas(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("explain: exit %d\n%s", code, errs)
 	}
+	stepsFit(t, log, out)
 	covered := map[int64]bool{}
 	for line := range strings.Lines(out) {
 		fits(t, "explain-1", line)
@@ -101,5 +102,46 @@ func TestOutputsFitTheirSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		fits(t, "prompt-1", string(raw))
+	}
+}
+
+// stepsFit: with --steps each event is what it was without, and says how it came about; with --failures only some are there.
+func stepsFit(t *testing.T, log, plain string) {
+	t.Helper()
+	lines := strings.SplitAfter(plain, "\n")
+	for _, flag := range []string{"--steps", "-v", "--failures"} {
+		out, errs, code := run(t, "", "explain", "-o", "json", flag, log)
+		if code != exitDone {
+			t.Fatalf("explain %s: exit %d\n%s", flag, code, errs)
+		}
+		n := 0
+		for line := range strings.Lines(out) {
+			fits(t, "explain-1", line)
+			var e explainDocument
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			if len(e.Steps) < 6 {
+				t.Errorf("%s: %d steps: %s", flag, len(e.Steps), line)
+			}
+			e.Steps = nil
+			var b bytes.Buffer
+			if err := newJSON(&b).Encode(e); err != nil {
+				t.Fatal(err)
+			}
+			for flag == "--failures" && n < len(lines)-1 && lines[n] != b.String() {
+				n++
+			}
+			if n >= len(lines) || lines[n] != b.String() {
+				t.Fatalf("%s changes the event:\n%s", flag, b.String())
+			}
+			n++
+		}
+		if flag != "--failures" && n != strings.Count(plain, "\n") {
+			t.Errorf("%s: %d events of %d", flag, n, strings.Count(plain, "\n"))
+		}
+		if flag == "--failures" && !strings.Contains(errs, "loosely joined: 1") {
+			t.Errorf("no count: %s", errs)
+		}
 	}
 }

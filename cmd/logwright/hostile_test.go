@@ -545,7 +545,7 @@ func (b *besieged) oneShot(files []string) {
 	b.t.Helper()
 	t := b.t
 	for _, args := range [][]string{
-		{"diagnose", "-n", "100"}, {"diagnose", "-n", "1"}, {"diagnose", "-o", "json"}, {"explain"}, {"explain", "-o", "json"}, {"prompt", "all"}, {"prompt", "all", "-o", "json"},
+		{"diagnose", "-n", "100"}, {"diagnose", "-n", "1"}, {"diagnose", "-o", "json"}, {"explain"}, {"explain", "-o", "json"}, {"explain", "--steps"}, {"explain", "--steps", "-o", "json"}, {"prompt", "all"}, {"prompt", "all", "-o", "json"},
 		{"diagnose", "-n", "100", "--ask", "100", "--config", b.config, "--state", filepath.Join(b.dir, "oneshot")},
 	} {
 		what := strings.Join(args, " ")
@@ -571,7 +571,7 @@ func (b *besieged) oneShot(files []string) {
 					t.Errorf("%s: %q is flagged: %v, titled %q", what, i.Service, i.Flagged, i.Title)
 				}
 			}
-		case what == "explain -o json":
+		case what == "explain -o json", what == "explain --steps -o json":
 			for line := range strings.Lines(stdout) {
 				fits(t, "explain-1", line)
 			}

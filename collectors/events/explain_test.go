@@ -99,7 +99,7 @@ func TestExplain(t *testing.T) {
 			},
 			want: []string{
 				"joining|done||line 2 joined|a Python traceback right behind the line that announces it", "joining|done||lines 3-5 joined|a Python traceback goes on like this", "joining|done||line 6 begins another event|it has a header of its own",
-				`stack|done||"KeyError", 1 frames, 1 of them the service's own|a Python traceback`,
+				`stack|done||"KeyError", frames: 1, 1 of them the service's own|a Python traceback`,
 			},
 		},
 		{
@@ -108,7 +108,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "loose", lines: []string{"2026-01-02 15:04:05 INFO settings:", "color is red", "2026-01-02 15:04:05 INFO next"},
-			want: []string{"joining|guessed|loosely joined|line 2 joined|it has no header, and the event before it has a time stamp|sources: [{..., event_start:"},
+			want: []string{"joining|guessed|loosely joined|line 2 joined|it has no header, and the event before it has a time stamp|to begin an event there: sources: [{..., event_start: '^(\\d{4}-|color)'}]"},
 		},
 		{
 			name: "a pattern", cfg: Config{EventStart: "^BEGIN"}, lines: []string{"BEGIN a", "2026-01-02 15:04:05 INFO x", "BEGIN b"},
@@ -270,7 +270,7 @@ func claims(t *testing.T, r *incident.Record) {
 			}
 		case incident.StageStack:
 			stack = true
-			if want := fmt.Sprintf("%d frames", len(r.Frames)); len(r.Frames) > 0 && !strings.Contains(s.Detail, want) {
+			if want := fmt.Sprintf("frames: %d,", len(r.Frames)); len(r.Frames) > 0 && !strings.Contains(s.Detail, want) {
 				bad("the frames")
 			}
 		case incident.StageJoining:

@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -118,8 +119,9 @@ func (j *Joiner) formatStep(e *event, rec *incident.Record) incident.Step {
 	if j.cfg.Format == FormatAuto {
 		if rec.Format == FormatText {
 			s.Because = "no reader of a structured format took it"
+		} else {
+			s.Change = "sources: [{..., format: text}] leaves it as it stands"
 		}
-		s.Change = fmt.Sprintf("for this source only one format: sources: [{..., format: %s}]", rec.Format)
 	}
 	return s
 }
@@ -374,7 +376,7 @@ func stackStep(e *event, rec *incident.Record) (incident.Step, bool) {
 		if rec.Exception != "" {
 			name = quoted(rec.Exception)
 		}
-		s.Detail = fmt.Sprintf("%s, %d frames, %d of them the service's own", name, len(rec.Frames), own)
+		s.Detail = fmt.Sprintf("%s, frames: %d, %d of them the service's own", name, len(rec.Frames), own)
 	}
 	switch {
 	case e.h.stack != "":
@@ -443,6 +445,20 @@ func (l lang) name() string {
 	return "trace"
 }
 
+// startAt gives an example of an expression that begins events where this one began, and at the line num.
+func (e *event) startAt(num int64) string {
+	for i := 1; i < len(e.pieces); i++ {
+		if p := &e.pieces[i]; p.num == num && num > 0 {
+			word := p.body[:min(tokenEnd(p.body, 0), 24)]
+			if word == "" || strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' || r == '\'' }) {
+				break
+			}
+			return `^(\d{4}-|` + regexp.QuoteMeta(word) + `)`
+		}
+	}
+	return `^(\d{4}-|...)`
+}
+
 // lines names a run of lines: "line 3", "lines 3-6"; sources without numbers have counts.
 func (r *joinedRun) lines() string {
 	switch {
@@ -473,7 +489,7 @@ func (j *Joiner) joiningSteps(steps []incident.Step, e *event, rec *incident.Rec
 		}
 		if r.why == whyLoose || r.why == whyDocument {
 			s.Result, s.Problem = incident.StepGuessed, problemLoose
-			s.Change = "sources: [{..., event_start: '...'}] with a pattern that the line matches makes it an event of its own"
+			s.Change = "to begin an event there: sources: [{..., event_start: '" + e.startAt(r.first) + "'}]"
 		}
 		steps = append(steps, s)
 	}
