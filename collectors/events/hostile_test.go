@@ -130,3 +130,34 @@ func FuzzStructured(f *testing.F) {
 		wordSeverity(s)
 	})
 }
+
+// What nothing can be learned of is not studied for ever: samples stay few, and each try that brings nothing lets more lines pass
+// before the next.
+func TestLearningGivesUp(t *testing.T) {
+	for name, line := range map[string]func(i int) string{
+		"one blank": func(i int) string { return fmt.Sprintf(" foo bar %d baz", i) },
+		"frames":    func(i int) string { return fmt.Sprintf("\tat shop.Cart.add%d(Cart.java:%d)", i, i) },
+		"json":      func(i int) string { return fmt.Sprintf(`{"level":"info","msg":"took job %d"}`, i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, err := NewJoiner(Config{Reference: reference})
+			if err != nil {
+				t.Fatal(err)
+			}
+			studied := 0
+			const n = 20000
+			for i := range n {
+				j.Add(Line{Text: line(i), Number: int64(i + 1)}, func(*incident.Record) {})
+				if j.lr.open {
+					studied++
+				}
+				if len(j.lr.samples) > maxSamples {
+					t.Fatalf("%d samples after %d lines", len(j.lr.samples), i+1)
+				}
+			}
+			if studied > n/10 {
+				t.Errorf("%d of %d lines were studied", studied, n)
+			}
+		})
+	}
+}

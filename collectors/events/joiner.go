@@ -48,7 +48,9 @@ type Joiner struct {
 	bytes  int // of all unfinished events
 	parked int
 
-	lr learner
+	lr     learner
+	probe  reader // reads samples; what it knows of one says nothing of the next
+	probed head
 
 	why  reason // of the last decision of joins
 	seen witness
@@ -84,7 +86,11 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Joiner{cfg: cfg, start: start, rd: reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain}, lr: newLearner(cfg.Format)}, nil
+	return &Joiner{
+		cfg: cfg, start: start, lr: newLearner(cfg.Format),
+		rd:    reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain},
+		probe: reader{only: cfg.Format, loc: cfg.Location},
+	}, nil
 }
 
 // SetReference says when the lines that follow were read: Batch.ReadAt. See Config.Reference.
@@ -242,7 +248,9 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 	j.readFirst(e, p.raw, p.body)
 	if !j.lr.open && (e.meta == nil || e.meta.Writer == "") {
 		if e.prof == nil {
-			j.rd.fit = unlearned(&e.h)
+			if j.rd.fit = unlearned(&e.h); j.rd.fit == fitNo && !sampled(e.body) {
+				j.rd.fit = fitNone
+			}
 		}
 		j.lr.count(j.rd.fit, e.prof)
 	}

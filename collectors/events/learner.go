@@ -24,6 +24,7 @@ const (
 	maxMisses    = 96 // 24 lines in a row that do not fit, or more where one in four does not
 	missCost     = 4
 	maxOthers    = 256 // lines that no profile is learned from, after which none is looked for
+	firstRetry   = 1 << 8 // lines before learning is tried again, which brought nothing; four times as many each time
 	firstReview  = 1 << 10
 	lastReview   = 1 << 20
 )
@@ -37,8 +38,8 @@ type learner struct {
 	samples []string
 	others  int // lines that were no samples
 	misses  int
-	age     int // lines since the profile was learned that say nothing for or against it
-	review  int // the age at which it is learned anew, 0 for never
+	age     int // lines since the profile was learned, or given up, that say nothing against it
+	review  int // the age at which it is learned anew, 0 for never; without a profile, the age before which it is not tried again
 
 	held  []heldLine
 	bytes int
@@ -72,7 +73,7 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 	if ok {
 		lr.samples = append(lr.samples, s)
 	} else if lr.others++; lr.others >= maxOthers && len(lr.held) == 0 && len(lr.samples)*4 < lr.others {
-		lr.open, lr.samples, lr.others = false, nil, 0 // structured, or syslog: the fixed readers know it all
+		lr.giveUp() // structured, or syslog: the fixed readers know it all
 		return false
 	}
 	if len(lr.held) == 0 && (!ok || !lr.hold) {
@@ -106,32 +107,27 @@ func (j *Joiner) sample(l *Line, ref time.Time) (string, bool) {
 	if l.Continues || l.Meta != nil && l.Meta.Writer != "" || l.Text == "" {
 		return "", false
 	}
-	var h head
-	rd := reader{only: j.rd.only, ref: ref, loc: j.rd.loc}
+	rd, h := &j.probe, &j.probed
+	rd.ref, *h = ref, head{}
 	text, _, _ := strings.Cut(l.Text, "\n")
-	w := rd.unwrap(text, &h)
+	w := rd.unwrap(text, h)
 	b := w.body
-	if w.partial || h.format == FormatSyslog || len(b) < 4 {
+	if w.partial || h.format == FormatSyslog || !sampled(b) {
 		return "", false
-	}
-	switch b[0] {
-	case '\t', '{', '}':
-		return "", false
-	case ' ':
-		if b[1] == ' ' || b[1] == '\t' {
-			return "", false
-		}
 	}
 	if frameFamily(trimIndent(b)) != langNone {
 		return "", false
 	}
-	rd.read(b, &h)
+	rd.read(b, h)
 	switch h.format {
 	case "", FormatText, FormatPostgres, FormatDocker, FormatCRI:
 	default:
 		return "", false
 	}
-	return strings.Clone(b[:min(len(b), maxSample)]), !h.whole
+	if h.whole {
+		return "", false
+	}
+	return strings.Clone(b[:min(len(b), maxSample)]), true
 }
 
 // decide makes a profile of the samples, if they are enough, and reads the lines that were held back.
@@ -140,11 +136,21 @@ func (j *Joiner) decide(emit func(*incident.Record)) {
 	if p := learn(lr.samples, &j.rd); p != nil {
 		lr.learned(p)
 		j.rd.memo = newMemo(lr.prof)
+	} else if len(lr.samples) >= maxSamples || !lr.hold && len(lr.samples) >= enough {
+		lr.giveUp()
 	}
 	held := lr.held
 	lr.held, lr.bytes, lr.since = nil, 0, time.Time{}
 	for i := range held {
 		j.add(&held[i].l, held[i].ref, emit)
+	}
+}
+
+// giveUp ends learning without a profile. It is tried again, after ever more lines, as each try is work for nothing.
+func (lr *learner) giveUp() {
+	lr.open, lr.samples, lr.others, lr.misses, lr.age = false, nil, 0, 0, 0
+	if lr.prof == nil {
+		lr.review = min(max(lr.review*4, firstRetry), lastReview)
 	}
 }
 
@@ -172,14 +178,17 @@ func (lr *learner) count(f fitness, p *profile) {
 	if !lr.learns || lr.open || p != lr.prof || f == fitNone {
 		return
 	}
+	if p == nil {
+		lr.age = min(lr.age+1, lastReview)
+	}
 	if f == fitNo {
-		if lr.misses += missCost; lr.misses >= maxMisses {
+		if lr.misses = min(lr.misses+missCost, maxMisses); lr.misses >= maxMisses && (p != nil || lr.age >= lr.review) {
 			lr.anew(true)
 		}
 		return
 	}
 	lr.misses = max(lr.misses-1, 0)
-	if lr.review > 0 {
+	if p != nil && lr.review > 0 {
 		if lr.age++; lr.age >= lr.review {
 			lr.anew(false)
 		}
@@ -198,4 +207,19 @@ func unlearned(h *head) fitness {
 		return fitNo
 	}
 	return fitYes
+}
+
+// sampled says whether a line may be a sample, by its first bytes: what is indented goes on with something, and braces are those
+// of an object.
+func sampled(b string) bool {
+	if len(b) < 4 {
+		return false
+	}
+	switch b[0] {
+	case '\t', '{', '}':
+		return false
+	case ' ':
+		return b[1] != ' ' && b[1] != '\t'
+	}
+	return true
 }

@@ -8,7 +8,7 @@ import (
 // pristine says whether nothing was learned yet, and nothing is held back.
 func (lr *learner) pristine() bool {
 	return lr.prof == nil && lr.open == lr.learns && lr.hold == lr.learns && len(lr.samples) == 0 && len(lr.held) == 0 &&
-		lr.others == 0 && lr.misses == 0
+		lr.others == 0 && lr.misses == 0 && lr.review == 0
 }
 
 // profiles lists the profiles that are in use: the learned one, and those that unfinished events were read with.
