@@ -247,8 +247,19 @@ func address(s string, start int) int {
 	return i
 }
 
-// mail gives the end of the address whose "@" is at s[at], 0 where what follows is no host name with a dot.
-func mail(s string, at int) int {
+// mail gives the end of the address that begins at start and whose "@", or the "+" in front of a tag, is at s[at]; 0 where
+// there is none. The host must have a dot, or the address stand between "<" and ">".
+func mail(s string, start, at int) int {
+	if s[at] == '+' {
+		k := at + 1
+		for k < len(s) && k < at+tagLimit && classes[s[k]]&(clStop|clSlash) == 0 {
+			k++
+		}
+		if k == len(s) || s[k] != '@' || k == at+1 {
+			return 0
+		}
+		at = k
+	}
 	fl := class(0)
 	i := at + 1
 	for i < len(s) {
@@ -262,10 +273,24 @@ func mail(s string, at int) int {
 	for i > at+1 && classes[s[i-1]]&clEdge != 0 {
 		i--
 	}
-	if fl&clLetter == 0 || !strings.Contains(s[at+1:i], ".") {
+	if fl&clLetter == 0 {
+		return 0
+	}
+	if strings.IndexByte(s[at+1:i], '.') < 0 && !(start > 0 && s[start-1] == '<' && i < len(s) && s[i] == '>') {
 		return 0
 	}
 	return i
+}
+
+// tagLimit is the longest tag of a mail address, in bytes: "jo+orders@shop.example".
+const tagLimit = 64
+
+// query gives the end of the query whose "?" is at s[at]; 0 where it is a question mark.
+func query(s string, at int) int {
+	if at+1 == len(s) || classes[s[at+1]]&clStop != 0 {
+		return 0
+	}
+	return linkEnd(s, at+1)
 }
 
 func hexNumber(s string) bool { return len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' }

@@ -16,6 +16,7 @@ const (
 	clEdge  // punctuation inside an atom, a separator at its edge
 	clValue // ends the value after "=", or needs a look there
 	clFirst // begins one of the words that constant knows
+	clMore  // an atom may go on behind it: a port, a host
 
 	clStop = clSpace | clSep
 )
@@ -51,6 +52,8 @@ var classes = func() (t [256]class) {
 			t[i] |= clValue
 		case 't', 'f', 'n', 'N', 'T', 'F':
 			t[i] |= clFirst
+		case ':', '@', '+':
+			t[i] |= clMore
 		}
 	}
 	return t

@@ -17,6 +17,7 @@ package cluster
 //   - Two places that vary at once are found by comparing the latest signatures of one skeleton (pair.go).
 //   - Lists of any length, and parts that may be missing, are found by what is left without the variable parts
 //     (phrase.go).
+//   - Text between quotes or brackets that varies, with any number of words in it, becomes one variable part (region.go).
 //   - A host that is a word, "redis:6379", is taken for a host once the same is said of an address (endpoint.go).
 //
 // An event with a stack is identified by its stack (stack.go); its message is handled in the same way within that stack.
@@ -41,6 +42,7 @@ package cluster
 //   - Three places that vary at once, with no two of their values ever coming back, are not found, and of two only if
 //     enough come among the latest sixteen signatures with that skeleton.
 //   - An optional word makes two clusters: "failed quickly", "failed very quickly".
+//   - Words that tell how something went ("failed", "up") are never merged, so a place that had them all is a cluster each.
 //   - What looks like a value is masked: "state=A" and "state=B", "exit code 1" and "exit code 2" are one cluster. Pins
 //     are for that.
 //   - A message is looked at in its first 4 KiB, a signature ends after 1 KiB or 200 atoms, places after the 48th atom
@@ -131,6 +133,7 @@ type Clusterer struct {
 	shapes map[uint64][]shape // skeleton → which places are open in its merged entries
 	phrase table              // the words of a signature in order → first entry that has them
 	latest table              // skeleton → latest entry that has it
+	frames table              // signature without its regions → first entry that has it
 
 	aliasAge       []Ref    // the keys of alias, oldest first
 	pendingAliases []Ref    // aliases not taken yet
@@ -155,6 +158,7 @@ type entry struct {
 	shape  uint64  // hash of prefix and skeleton
 	sum    uint64  // shape plus the hash of each value at its place
 	words  uint64  // hash of prefix and words
+	frame  uint64  // hash of what is not in its regions
 	mask   uint64  // places that merging made variable; 0 for a signature as it was scanned
 	solid  uint64  // variable places whose value is numeric-like or was seen to vary
 	seq    uint64
@@ -162,12 +166,14 @@ type entry struct {
 	before int32 // in the node's list
 	after  int32
 	same   int32 // next entry with the same words
+	alike  int32 // next entry that is the same but for its regions
 	older  int32 // with the same skeleton
 	newer  int32
 	last   uint32
 	prefix uint16
 	weak   bool // came through a merged entry: only a cache, kept nowhere else
 	used   bool
+	framed bool // it is in a list of frames
 }
 
 // node is one live cluster.
@@ -229,6 +235,7 @@ func New(cfg Config) (*Clusterer, error) {
 		shapes:     map[uint64][]shape{},
 		phrase:     newTable(),
 		latest:     newTable(),
+		frames:     newTable(),
 	}, nil
 }
 

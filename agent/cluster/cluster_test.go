@@ -91,6 +91,7 @@ func TestMerging(t *testing.T) {
 		{"and then it is not", []string{"mode=fast started", "mode=slow started"}, 1, "mode=<*> started"},
 		{"missing values", []string{"check a= b=  c=7 d=", "check a= b=  c=8 d="}, 1, "check a= b= c=<*> d="},
 		{"numbers are never shown", []string{"took 5 ms"}, 1, "took <*> ms"},
+		{"what ends with a colon goes on", []string{"closed link 7 (by peer 8)", "closed link 7 (by peer 8):"}, 2, "closed link <*> (by peer <*>)"},
 		{"lists of any length", []string{"ids are 1, 2", "ids are 1, 2, 3"}, 1, "ids are <*>"},
 		{"a name before a number", []string{"lost node-17 of rack", "lost node-18 of rack"}, 1, "lost node-<*> of rack"},
 		{"another name before a number", []string{"lost node-17 of rack", "lost host-18 of rack"}, 1, "lost <*> of rack"},
@@ -237,6 +238,18 @@ func check(t testing.TB, c *Clusterer) {
 			t.Fatal("a phrase leads nowhere")
 		}
 	}
+	for key, i := range c.frames.all() {
+		n := 0
+		for j := i; j != none; j = c.entries[j].alike {
+			if e := &c.entries[j]; !e.used || !e.framed || e.frame != key {
+				t.Fatalf("a list of frames holds %+v", e)
+			}
+			n++
+		}
+		if n > frameLimit+1 {
+			t.Fatalf("a list of frames has %d", n)
+		}
+	}
 	var bytes int64
 	for i := range c.entries {
 		if c.entries[i].used {
@@ -257,7 +270,7 @@ func talk(seed uint64, n int) []string {
 	for i := range out {
 		w := func() string { return names[rnd.IntN(len(names))] }
 		v := verbs[rnd.IntN(len(verbs))]
-		switch rnd.IntN(12) {
+		switch rnd.IntN(14) {
 		case 0:
 			out[i] = fmt.Sprintf("session of %s %s by gateway", w(), v)
 		case 1:
@@ -278,6 +291,10 @@ func talk(seed uint64, n int) []string {
 			out[i] = fmt.Sprintf("read %d %s of %s-%d at 12:30:01 %s", rnd.IntN(9), []string{"ms", "s", "bytes"}[rnd.IntN(3)], v, rnd.IntN(9), []string{"PDT", "CEST"}[rnd.IntN(2)])
 		case 10:
 			out[i] = fmt.Sprintf("connect from %s[%d]", w(), rnd.IntN(9))
+		case 11:
+			out[i] = fmt.Sprintf("mail '%s' to mode=%s %s, tags [%s]", strings.Join(names[rnd.IntN(9):][:1+rnd.IntN(4)], " "), w(), v, strings.Join(names[:rnd.IntN(4)], ", "))
+		case 12:
+			out[i] = fmt.Sprintf("rule %q of %s changed (%s)", strings.Join(names[rnd.IntN(3):][:1+rnd.IntN(3)], " "), w(), strings.Join(verbs[:1+rnd.IntN(3)], " "))
 		case 5:
 			out[i] = strings.TrimSpace(fmt.Sprintf("flush pending %s", []string{"", "5", "(6)", "now"}[rnd.IntN(4)]))
 		default:

@@ -14,7 +14,7 @@ import (
 const (
 	bytesPerCluster = 1400 // the budget for each of MaxClusters
 	bytesPerNode    = 288
-	bytesPerEntry   = 264
+	bytesPerEntry   = 296
 	bytesPerPlace   = 36
 )
 
@@ -197,6 +197,7 @@ func (c *Clusterer) evict(i int32) {
 		c.unphrase(i)
 		c.forget(i)
 		c.dropEndpoint(i)
+		c.unframe(i)
 		c.dropGeneral(i)
 	}
 	for key := maphash.String(c.seed, e.sig); ; key++ {

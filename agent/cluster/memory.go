@@ -15,7 +15,7 @@ import (
 // varints, texts have their length in front. It holds signatures, not messages, so a version of Logwright that masks
 // differently makes new clusters for what it reads differently: stateVersion changes then, and what was written by
 // another version is refused for that cluster, which goes on under its id only if the signature's hash is the same.
-const stateVersion = 2
+const stateVersion = 3
 
 // TakeChanges gives the clusters that are new or changed (template, alias, state) since the last call: evicted ones
 // first, then live ones and aliases in the order they changed. Write them in the transaction that writes the counts:
@@ -247,6 +247,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 		c.enter(i, node)
 		c.phrased(i)
 		c.endpoints(i)
+		c.frame(i)
 		if e.mask != 0 {
 			c.addGeneral(i)
 		}

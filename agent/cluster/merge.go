@@ -105,6 +105,9 @@ func (c *Clusterer) measure(e *entry) []value {
 	for _, p := range c.phrases[0].words {
 		words = mix(words ^ c.parsed[p].hash)
 	}
+	if e.leads() {
+		words = mix(words)
+	}
 	e.shape, e.words = shape, words
 	e.sum = shape + sum
 	return c.parsed
@@ -117,7 +120,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 		sig:    string(c.sc.sig),
 		places: slices.Clone(c.sc.atoms),
 		prefix: uint16(c.sc.prefix),
-		before: none, after: none, same: none,
+		before: none, after: none, same: none, alike: none,
 		last: c.epoch,
 		seq:  c.seq + 1,
 	}
@@ -128,7 +131,11 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	}
 	vals := c.measure(&e)
 
-	if g := c.general(&e, vals); g != none {
+	g := c.general(&e, vals)
+	if g == none {
+		g = c.framed(&e)
+	}
+	if g != none {
 		e.weak = true
 		i := c.store(e)
 		n := c.entries[g].node
@@ -150,6 +157,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	if p := c.endpoints(i); o == none {
 		o = p
 	}
+	c.frame(i)
 	if o != none {
 		n = c.entries[o].node
 	} else {
@@ -167,6 +175,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	c.nodes[n].hits++
 	c.touch(&c.nodes[n])
 	c.index(i, vals, true)
+	c.openRegions(i)
 	n = c.entries[i].node
 	// The merge may have put the event into an older cluster.
 	return i, made && c.nodes[n].seq == c.entries[i].seq
@@ -198,7 +207,7 @@ func (c *Clusterer) general(e *entry, vals []value) int32 {
 	return found
 }
 
-// fits says whether a and b are the same but for the places of mask. It guards against colliding hashes, which anybody
+// fits says whether a and b are the same but for the places of mask, in which neither has an outcome. It guards against colliding hashes, which anybody
 // who writes to a log could look for.
 func (c *Clusterer) fits(a, b *entry, mask uint64) bool {
 	if len(a.places) != len(b.places) || a.sig[:a.prefix] != b.sig[:b.prefix] {
@@ -210,13 +219,16 @@ func (c *Clusterer) fits(a, b *entry, mask uint64) bool {
 		if a.sig[la:int(a.prefix)+int(pa.from)] != b.sig[lb:int(b.prefix)+int(pb.from)] {
 			return false
 		}
-		if (p >= 64 || mask&(1<<p) == 0) && a.text(p) != b.text(p) {
+		if open := p < 64 && mask&(1<<p) != 0; !open && a.text(p) != b.text(p) || open && (a.outcome(p) || b.outcome(p)) {
 			return false
 		}
 		la, lb = int(a.prefix)+int(pa.to), int(b.prefix)+int(pb.to)
 	}
 	return a.sig[la:] == b.sig[lb:]
 }
+
+// outcome says whether the place p has a word that tells how something went.
+func (e *entry) outcome(p int) bool { return e.places[p].kind == kindWord && outcome(e.text(p)) }
 
 // fixed counts the words and pins of e that say something.
 func (e *entry) fixed() int {
@@ -253,7 +265,7 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 	var ripe uint64
 	for p := range e.next {
 		kind := vals[p].kind
-		if kind == kindPin {
+		if kind == kindPin || e.outcome(p) {
 			continue
 		}
 		left := fixed

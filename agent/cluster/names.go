@@ -59,3 +59,31 @@ func (e *entry) announced(p int) int {
 	}
 	return valuesFewWords
 }
+
+// outcome says whether a word tells how something went. Two messages that differ in such a word are never one, however many
+// there are: for whoever reads them that is all the difference.
+func outcome(s string) bool {
+	if len(s) < 2 || len(s) > 12 {
+		return false
+	}
+	switch strings.ToLower(s) {
+	case "up", "down", "on", "off", "ok", "success", "succeeded", "successful", "successfully", "failed", "failure", "fail", "fails",
+		"passed", "opened", "closed", "open", "close", "opening", "closing", "started", "stopped", "start", "stop", "starting", "stopping",
+		"accepted", "rejected", "refused", "denied", "granted", "allowed", "enabled", "disabled", "connected", "disconnected", "online", "offline",
+		"added", "removed", "created", "deleted", "loaded", "unloaded", "attached", "detached", "mounted", "unmounted", "acquired", "released",
+		"entered", "left", "begin", "end", "healthy", "unhealthy", "available", "unavailable",
+		"reachable", "unreachable", "locked", "unlocked", "paused", "resumed", "finished", "aborted", "completed", "cancelled", "valid", "invalid",
+		"partial", "running", "dead", "alive", "crashed", "killed", "ready":
+		return true
+	}
+	return false
+}
+
+// method knows what may be asked of an HTTP server.
+func method(s string) bool {
+	switch s {
+	case "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE":
+		return true
+	}
+	return false
+}

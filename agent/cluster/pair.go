@@ -93,6 +93,9 @@ func twoApart(a, b *entry) (p, q int, ok bool) {
 			if a.text(k) == b.text(k) {
 				continue
 			}
+			if a.outcome(k) || b.outcome(k) {
+				return 0, 0, false
+			}
 			switch n++; n {
 			case 1:
 				p = k

@@ -94,7 +94,7 @@ func (c *Clusterer) phrased(i int32) int32 {
 }
 
 func sameWords(a *entry, fa *phrase, b *entry, fb *phrase) bool {
-	if a.sig[:a.prefix] != b.sig[:b.prefix] || len(fa.words) != len(fb.words) {
+	if a.sig[:a.prefix] != b.sig[:b.prefix] || len(fa.words) != len(fb.words) || a.leads() != b.leads() {
 		return false
 	}
 	for k := range fa.words {
@@ -104,3 +104,7 @@ func sameWords(a *entry, fa *phrase, b *entry, fb *phrase) bool {
 	}
 	return true
 }
+
+// leads says whether e ends with a colon: more was to follow on lines of its own, and that is another thing than the same
+// words without.
+func (e *entry) leads() bool { return len(e.sig) > int(e.prefix) && e.sig[len(e.sig)-1] == ':' }

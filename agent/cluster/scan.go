@@ -184,7 +184,7 @@ func (sc *scanner) scan(s string, from, to int) {
 			}
 			if i == len(s) || classes[s[i]]&clStop != 0 {
 				// It is as long as it was read, and nothing but letters.
-				if k <= wordLimit && !sc.eq && (i == len(s) || s[i] != ':' && s[i] != '@') && !(k >= 8 && hexLetters(s[start:i])) {
+				if k <= wordLimit && !sc.eq && (i == len(s) || classes[s[i]]&clMore == 0) && !(k >= 8 && hexLetters(s[start:i])) {
 					if fl&clFirst != 0 && k <= 5 && constant(s[start:i]) {
 						sc.variable(s, start, i, kindStrong)
 					} else {
@@ -384,10 +384,17 @@ func (sc *scanner) atom(s string, start, end int, fl class) int {
 				sc.variable(s, start, e, kind)
 				return e
 			}
-		case '@':
-			if e := mail(s, end); e > 0 && fl&clSlash == 0 {
+		case '@', '+':
+			if e := mail(s, start, end); e > 0 && fl&clSlash == 0 {
 				sc.variable(s, start, e, kindWeak)
 				return e
+			}
+		case '?':
+			if fl&clSlash != 0 && pathLike(s[start:end]) {
+				if e := query(s, end); e > 0 {
+					sc.variable(s, start, e, valueKind(s[start:end], fl))
+					return e
+				}
 			}
 		}
 	}

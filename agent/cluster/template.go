@@ -212,6 +212,13 @@ func (n *node) open(want func(span int, p piece) bool) {
 	}
 }
 
+// resize has change make n's template another, and keeps count of what it weighs.
+func (c *Clusterer) resize(n *node, change func()) {
+	before := n.cost()
+	change()
+	c.bytes += n.cost() - before
+}
+
 // template gives the readable form.
 func (n *node) template() string {
 	b := make([]byte, 0, len(n.tmpl)+len(n.note)+8)
@@ -345,13 +352,15 @@ func (c *Clusterer) openLiterals(n *node, differ uint64) {
 			}
 		}
 	}
-	n.open(func(span int, _ piece) bool {
-		for k, on := range spans {
-			if on && int(at[k]) == span {
-				return true
+	c.resize(n, func() {
+		n.open(func(span int, _ piece) bool {
+			for k, on := range spans {
+				if on && int(at[k]) == span {
+					return true
+				}
 			}
-		}
-		return false
+			return false
+		})
 	})
 	for i := n.first; i != none; i = c.entries[i].after {
 		if e := &c.entries[i]; e.shape == n.shape {

@@ -30,15 +30,19 @@ func (c *Clusterer) merge(i int32, p int) {
 	}
 	n := &c.nodes[into]
 	if n.shape == shape {
-		n.open(func(_ int, q piece) bool { return q.pos == p })
+		c.resize(n, func() { n.open(func(_ int, q piece) bool { return q.pos == p }) })
 	}
 	c.touch(n)
 
 	// The merged signature is an entry of its own: whatever comes in its open places is found through it.
-	g := c.opened(first, p)
+	c.enterMerged(c.opened(first, p), mask, solid|1<<p, into)
+}
+
+// enterMerged enters the merged signature g, whose places of mask are open, into the cluster into.
+func (c *Clusterer) enterMerged(g entry, mask, solid uint64, into int32) {
 	k, known := c.find([]byte(g.sig))
 	if !known {
-		g.mask, g.solid, g.last = mask, solid|1<<p, c.epoch
+		g.mask, g.solid, g.last = mask, solid, c.epoch
 		c.seq++
 		g.seq = c.seq
 		k = c.store(g)
@@ -50,13 +54,15 @@ func (c *Clusterer) merge(i int32, p int) {
 		if o := c.endpoints(k); o != none {
 			c.unite(c.entries[o].node, c.entries[k].node)
 		}
+		c.frame(k)
 		c.absorb(k)
 		c.index(k, slices.Clone(c.measure(&c.entries[k])), true)
+		c.openRegions(k)
 		return
 	}
 	o := &c.entries[k]
 	c.unite(o.node, into)
-	o.solid |= solid | 1<<p
+	o.solid |= solid
 	if o.mask|mask != o.mask {
 		c.dropGeneral(k)
 		o.mask |= mask
@@ -69,7 +75,9 @@ func (c *Clusterer) merge(i int32, p int) {
 		o.weak, o.seq = false, c.seq
 		o.next = openList(len(o.places))
 		c.bytes += int64(len(o.next)) * bytesPerPlace
+		c.frame(k)
 		c.index(k, slices.Clone(c.measure(o)), true)
+		c.openRegions(k)
 	}
 }
 
@@ -82,7 +90,7 @@ func (c *Clusterer) opened(i int32, p int) entry {
 		sig:    o.sig[:cut+int(pl.from)] + string(rune(varMark)) + o.sig[cut+int(pl.to):],
 		places: slices.Clone(o.places),
 		prefix: o.prefix,
-		before: none, after: none, same: none,
+		before: none, after: none, same: none, alike: none,
 	}
 	less := pl.to - pl.from - 1
 	g.places[p] = place{pl.from, pl.from + 1, kindStrong}
@@ -181,7 +189,7 @@ func (c *Clusterer) union(a, b int32) {
 	na.hits += nb.hits
 	na.last = max(na.last, nb.last)
 	if na.shape == nb.shape {
-		c.openWords(na, nb)
+		c.resize(na, func() { c.openWords(na, nb) })
 		na.varies |= nb.varies
 		if other := nb.counts(); na.nspans != nb.nspans {
 			for p, k := range na.counts() {
