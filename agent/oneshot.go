@@ -33,7 +33,7 @@ type OneShot struct {
 	Stdin io.Reader
 	// Format and EventStart, where set, go before what agent.yaml says of how lines are read and joined: to try them.
 	Format, EventStart string
-	// Steps has Explain say how each event came about: Record.Steps.
+	// Steps has Explain say how each event came about: Explained.Steps.
 	Steps bool
 	// Now is the clock, time.Now where nil.
 	Now func() time.Time

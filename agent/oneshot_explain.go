@@ -21,7 +21,8 @@ type Explained struct {
 	Cluster  string
 	Template string
 
-	ref cluster.Ref // as it was when the event came
+	ref   cluster.Ref // as it was when the event came
+	after *stepper    // nil where nobody asked for steps
 }
 
 // Explain reads the input twice: once to learn the clusters, once to give every event with the cluster it ended up in, in
@@ -136,17 +137,14 @@ func (o *OneShot) secondPass(
 	names := clusterNames{of: learned}
 	held, most := int64(0), o.Config.Limits.Memory/samplesShare
 	var failed error
-	after := stepper{cfg: o.Config}
+	var after *stepper
 	if o.Steps {
-		after.clusters = learned.Explainer()
+		after = &stepper{cfg: o.Config, clusters: learned.Explainer()}
 	}
 	give := func() {
 		next := order.next()
 		held -= recordBytes(&next.Record)
 		if failed == nil {
-			if o.Steps {
-				next.Record.Steps = append(next.Record.Steps, after.steps(next)...)
-			}
 			if failed = emit(*next); failed != nil {
 				stop(failed)
 			}
@@ -172,6 +170,7 @@ func (o *OneShot) secondPass(
 		}
 		e := order.get()
 		e.Record = *r // its strings are never written again, and its slices are its own: see handover
+		e.after = after
 		e.ref = cluster.Ref(binary.LittleEndian.Uint64(b[:]))
 		e.Cluster, e.Template = names.name(e.ref)
 		if e.Template == "" {

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/logwright/logwright/agent/cluster"
@@ -30,10 +31,15 @@ func quoted(s string) string {
 	return `"` + s + `"`
 }
 
-// steps gives the steps of x that the joiner does not give.
-func (s *stepper) steps(x *Explained) []incident.Step {
+// Steps says how the event came about, where OneShot.Steps asked for it. It may be called only while Explain gives x. Whatever
+// can fail or be guessed is in x.Record.Steps already, which costs less: those are the steps of reading.
+func (x *Explained) Steps() []incident.Step {
+	s := x.after
+	if s == nil {
+		return nil
+	}
 	e := s.clusters.Explain(&x.Record, x.ref)
-	out := stackSteps(&x.Record, &e)
+	out := append(slices.Clip(x.Record.Steps), stackSteps(&x.Record, &e)...)
 	out = append(out, messageSteps(&x.Record, &e)...)
 	out = append(out, s.clusterStep(x, &e), s.serviceStep(&x.Record))
 	return append(out, s.triggerSteps(&x.Record)...)

@@ -112,7 +112,7 @@ func (a *app) explain(cmd *cobra.Command, f *explainFlags, files []string, given
 		emit = func(x agent.Explained) error {
 			doc := newExplainDocument(&x)
 			if steps || f.failures {
-				doc.Steps = newStepDocuments(x.Record.Steps)
+				doc.Steps = newStepDocuments(x.Steps())
 			}
 			return e.Encode(doc)
 		}

@@ -69,13 +69,15 @@ const briefLines = 6
 
 // tree writes one event and its steps; with failures only those that failed or guessed.
 func (p *page) tree(x *agent.Explained, failures bool) error {
-	most := 0
+	most, all := 0, x.Record.Steps
 	if failures {
 		most = briefLines
+	} else {
+		all = x.Steps()
 	}
 	p.lines(&x.Record, most)
 	var steps []incident.Step
-	for _, s := range x.Record.Steps {
+	for _, s := range all {
 		if failures && s.Problem == "" || s.Stage == incident.StageTransport && s.Result == incident.StepNone {
 			continue
 		}
