@@ -63,30 +63,51 @@ func wordsIn(s string) incident.Severity {
 // wordIn gives the worst severity that a word of s speaks of, and the first word that does.
 func wordIn(s string) (string, incident.Severity) {
 	worst, from, to := incident.SeverityUnset, 0, 0
-	p := place{s: s}
 	for i := 0; i < len(s); {
-		c := s[i]
-		if !isWord(c) && c < 0x80 {
-			if c == ',' || c == ';' || c == '.' && at(s, i+1) == ' ' {
-				p.back = [4]string{} // what was said there does not negate what follows
-			}
+		if !termBytes[s[i]] {
 			i++
 			continue
 		}
 		k := i + 1
-		for k < len(s) && (isWord(s[k]) || s[k] >= 0x80) {
+		for k < len(s) && termBytes[s[k]] {
 			k++
 		}
-		p.i, p.k = i, k
-		if n := k - i; n > 1 && n < 40 {
+		if n := k - i; n > 1 && n < 40 && mayAlarm(s[i:k]) {
+			p := place{s: s, i: i, k: k, back: wordsBefore(s, i)}
 			if sev := p.judge(); sev > worst {
 				worst, from, to = sev, i, k
 			}
 		}
-		p.back[3], p.back[2], p.back[1], p.back[0] = p.back[2], p.back[1], p.back[0], s[i:k]
 		i = k
 	}
 	return s[from:to], worst
+}
+
+// termBytes holds which bytes words are made of: those of wordBytes, and all of other alphabets.
+var termBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = isWord(byte(c)) || c >= 0x80
+	}
+	return t
+}()
+
+// wordsBefore gives the words of s before i, the nearest first, as far as they stand in the same clause: what is said in another
+// one does not negate what follows.
+func wordsBefore(s string, i int) (back [4]string) {
+	for n := range back {
+		for i > 0 && !termBytes[s[i-1]] {
+			if c := s[i-1]; c == ',' || c == ';' || c == '.' && at(s, i) == ' ' {
+				return back
+			}
+			i--
+		}
+		k := i
+		for i > 0 && termBytes[s[i-1]] {
+			i--
+		}
+		back[n] = s[i:k]
+	}
+	return back
 }
 
 // part says what part a word plays, and so what can take its sense away.
@@ -129,6 +150,76 @@ func (p *place) judge() incident.Severity {
 	return p.inContext(sev)
 }
 
+// alarm is what a word means by itself.
+type alarm struct {
+	part part
+	sev  incident.Severity
+}
+
+// alarms holds the words, in lower case.
+var alarms = func() map[string]alarm {
+	all := make(map[string]alarm)
+	for _, a := range [...]struct {
+		part  part
+		sev   incident.Severity
+		words []string
+	}{
+		{partThing, incident.SeverityError, []string{
+			"error", "errors", "exception", "exceptions", "failure", "failures", "crash", "crashes", "deadlock", "corruption", "traceback",
+		}},
+		{partDone, incident.SeverityError, []string{
+			"failed", "aborted", "crashed", "corrupt", "corrupted", "killed", "denied", "refused", "unreachable", "dumped", "panicked",
+			"unreadable", "violates", "aborting", "exhausted",
+		}},
+		{partDoes, incident.SeverityError, []string{
+			"fail", "fails", "failing", "abort", "cannot", "unable",
+		}},
+		{partBad, incident.SeverityError, []string{
+			"unhandled", "uncaught",
+		}},
+		{partBad, incident.SeverityFatal, []string{
+			"fatal", "critical", "emergency",
+		}},
+		{partThing, incident.SeverityFatal, []string{
+			"panic", "segfault", "segmentation",
+		}},
+		{partThing, incident.SeverityWarning, []string{
+			"warn", "warning", "deprecated", "timeout", "retrying",
+		}},
+		{partDone, incident.SeverityWarning, []string{
+			"timed",
+		}},
+		{partName, incident.SeverityError, []string{
+			"crashloopbackoff", "imagepullbackoff", "errimagepull", "oomkilled", "oomkill",
+		}},
+		{partPhrase, incident.SeverityError, []string{
+			"able", "address", "already", "bad", "bug", "can", "certificate", "command", "core", "could", "couldn", "deadline", "disk", "err", "exceeded",
+			"exit", "exitcode", "exited", "file", "full", "http", "illegal", "invalid", "license", "lockup", "lost", "name", "no", "not", "oom", "oops",
+			"out", "overflow", "protection", "quota", "read", "return", "returned", "service", "signal", "status", "statuscode",
+			"terminate", "too", "undefined", "unexpected", "violation", "x509",
+		}},
+	} {
+		for _, w := range a.words {
+			all[w] = alarm{a.part, a.sev}
+		}
+	}
+	return all
+}()
+
+// alarmShapes has a bit for each length that a word of alarms with that first letter has. Most words are told apart by that.
+var alarmShapes = func() (t [256]uint32) {
+	for w := range alarms {
+		t[w[0]] |= 1 << len(w)
+	}
+	return t
+}()
+
+// mayAlarm says no to most of the words that mean nothing by themselves; w has two bytes or more.
+func mayAlarm(w string) bool {
+	c, n := w[0], len(w)
+	return alarmShapes[c|0x20]>>n&1 != 0 || isUpper(c) && (n > 5 && (w[n-1] == 'r' || w[n-1] == 'n') || c == 'E' && isUpper(w[1]))
+}
+
 // alarmWord gives what part a single word plays and the severity that it speaks of.
 func alarmWord(w string) (part, incident.Severity) {
 	var b [17]byte
@@ -136,31 +227,8 @@ func alarmWord(w string) (part, incident.Severity) {
 		for i := 0; i < len(w); i++ {
 			b[i] = w[i] | 0x20
 		}
-		switch string(b[:len(w)]) {
-		case "error", "errors", "exception", "exceptions", "failure", "failures", "crash", "crashes", "deadlock", "corruption", "traceback":
-			return partThing, incident.SeverityError
-		case "failed", "aborted", "crashed", "corrupt", "corrupted", "killed", "denied", "refused", "unreachable", "dumped", "panicked",
-			"unreadable", "violates", "aborting", "exhausted":
-			return partDone, incident.SeverityError
-		case "fail", "fails", "failing", "abort", "cannot", "unable":
-			return partDoes, incident.SeverityError
-		case "unhandled", "uncaught":
-			return partBad, incident.SeverityError
-		case "fatal", "critical", "emergency":
-			return partBad, incident.SeverityFatal
-		case "panic", "segfault", "segmentation":
-			return partThing, incident.SeverityFatal
-		case "warn", "warning", "deprecated", "timeout", "retrying":
-			return partThing, incident.SeverityWarning
-		case "timed":
-			return partDone, incident.SeverityWarning
-		case "crashloopbackoff", "imagepullbackoff", "errimagepull", "oomkilled", "oomkill":
-			return partName, incident.SeverityError
-		case "able", "address", "already", "bad", "bug", "can", "certificate", "command", "core", "could", "couldn", "deadline", "disk", "err", "exceeded",
-			"exit", "exitcode", "exited", "file", "full", "http", "illegal", "invalid", "license", "lockup", "lost", "name", "no", "not", "oom", "oops",
-			"out", "overflow", "protection", "quota", "read", "return", "returned", "service", "signal", "status", "statuscode",
-			"terminate", "too", "undefined", "unexpected", "violation", "x509":
-			return partPhrase, incident.SeverityError
+		if a, ok := alarms[string(b[:len(w)])]; ok {
+			return a.part, a.sev
 		}
 	}
 	if exceptionName(w) || errnoName(w) {

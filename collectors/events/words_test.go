@@ -1,6 +1,7 @@
 package events
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -469,6 +470,52 @@ func TestWordsFarBehind(t *testing.T) {
 	} {
 		if r := one(t, c.line); (r.Severity >= fail) != c.bad {
 			t.Errorf("%q is %v", c.line, r.Severity)
+		}
+	}
+}
+
+// The words that are not looked at mean nothing, and those before a word are the same whether they are gathered on the way
+// or looked for behind it.
+func TestWordsLookedAt(t *testing.T) {
+	for w := range alarms {
+		for _, v := range []string{w, strings.ToUpper(w), strings.ToUpper(w[:1]) + w[1:]} {
+			if !mayAlarm(v) {
+				t.Errorf("%q is passed over", v)
+			}
+		}
+	}
+	for _, w := range []string{"KeyError", "IOError", "SQLException", "ENOENT", "ECONNREFUSED", "EAI_AGAIN"} {
+		if part, _ := alarmWord(w); part == partNone || !mayAlarm(w) {
+			t.Errorf("%q is passed over", w)
+		}
+	}
+	const bytes = "aB_9  ,;.. :=\xc3\xa9\x00"
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var b []byte
+		for range rng.IntN(60) {
+			b = append(b, bytes[rng.IntN(len(bytes))])
+		}
+		s := string(b)
+		var back [4]string
+		for i := 0; i < len(s); {
+			if c := s[i]; !termBytes[c] {
+				if c == ',' || c == ';' || c == '.' && at(s, i+1) == ' ' {
+					back = [4]string{}
+				}
+				i++
+				continue
+			}
+			k := i
+			for k < len(s) && termBytes[s[k]] {
+				k++
+			}
+			if got := wordsBefore(s, i); got != back {
+				t.Fatalf("before %d of %q: %q, not %q", i, s, got, back)
+			}
+			copy(back[1:], back[:3])
+			back[0] = s[i:k]
+			i = k
 		}
 	}
 }
