@@ -77,8 +77,6 @@ var realKnown = map[string]string{
 	"redis.log: nothing provoked":                    "lines of the report of a crash are problems of their own",
 	"ruby.log: exception logged":                     "'message (Class)' behind the header of Ruby's Logger is not read, and its trace is",
 	"ruby.log: uncaught with its cause":              "Ruby's uncaught exception is joined to the trace that was logged before it",
-	"syslog-5424.log: trace among others":            realSpace,
-	"syslog-5424.log: harmless":                      realSpace,
 	"syslog-5424.log: trace in one line":             realOctal,
 	"syslog-iso.log: trace in one line":              realOctal,
 	"syslog.log: trace in one line":                  realOctal,
@@ -94,7 +92,6 @@ const (
 	realStarted  = "'Started crash.service' is a problem for the name of the unit"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
 	realKilled   = "PostgreSQL says at its level LOG that a process of its own was killed by a signal"
-	realSpace    = "rsyslog puts a second space before the message, and all lines are continued lines for it"
 	realOctal    = "rsyslog's #012 for a line's end, in a line that doesn't begin with one, is not undone"
 )
 

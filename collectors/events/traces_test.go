@@ -110,6 +110,9 @@ var prefixes = []struct {
 	{"syslog 5424", func(s string) []string {
 		return []string{`<30>1 2024-01-02T15:04:05.123Z web1 api 123 - [x@1 a="]\""] ` + s}
 	}},
+	{"syslog 5424 of rsyslog, which keeps the blank behind the tag", func(s string) []string {
+		return []string{`<30>1 2024-01-02T15:04:05.123456+00:00 web1 api 123 - -  ` + strings.ReplaceAll(s, "\t", "#011")}
+	}},
 	{"docker in syslog", func(s string) []string { return []string{"Jan  2 15:04:05 web1 docker/api[9]: " + s} }},
 }
 

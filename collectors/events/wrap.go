@@ -356,6 +356,9 @@ func (r *reader) unwrap5424(s string, i, pri int, w *wrapped, h *head) bool {
 		h.sev = syslogSeverity(pri & 7)
 	}
 	body := strings.TrimPrefix(s[min(i, len(s)):], " ")
+	// rsyslog's message keeps the blank that stood behind the tag. One blank more is no indentation: where no sender put it, what
+	// is indented has two, or a tab.
+	body = strings.TrimPrefix(body, " ")
 	lane := f[1]
 	if f[2] != "" {
 		lane = f[2]
