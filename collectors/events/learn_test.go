@@ -111,6 +111,33 @@ func TestProfileHidesNoError(t *testing.T) {
 	}
 }
 
+// What stands in front of a time stamp is header where the source was learned to have one there, but not if it speaks of an
+// error or is all that the line says.
+func TestPrefixHidesNoWords(t *testing.T) {
+	for _, v := range []struct {
+		line, says string
+		least      incident.Severity
+	}{
+		{"connection refused 2024-02-03T04:05:06Z by peer", "connection refused", fail},
+		{"connection refused 2024-02-03T04:05:06Z", "connection refused", fail},
+		{"shop.PaymentException: refused 2024-02-03T04:05:06Z by peer", "PaymentException", fail},
+		{"going down 2024-02-03T04:05:06Z", "going down", incident.SeverityUnset},
+	} {
+		var lines []string
+		for i := range 150 {
+			lines = append(lines, fmt.Sprintf("node-%d DISK 2024-02-03T04:05:06Z all is well with %d", 10+i%40, i))
+		}
+		got := joinAll(t, Config{}, append(lines, v.line))
+		first, last := got[0], got[len(got)-1]
+		if !strings.HasPrefix(first.Message, "all is well") {
+			t.Fatalf("the first is %q: the prefix was not learned", first.Message)
+		}
+		if last.Severity < v.least || last.Message == "" || !strings.Contains(last.Raw, v.says) || v.least > 0 && !strings.Contains(last.Message, v.says) {
+			t.Errorf("%q is read as %v %q", v.line, last.Severity, last.Message)
+		}
+	}
+}
+
 // What is held back is read when nothing more comes, when it is too much, and when it waited for too long.
 func TestHeldBack(t *testing.T) {
 	feed := func(j *Joiner, from, to int, size int) (out []*incident.Record) {

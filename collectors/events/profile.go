@@ -155,17 +155,34 @@ func unleveled(s string, got scanned) string {
 	return c.message()
 }
 
-// skipPrefix gives where the time stamp of a line stands, 0 where it is not where it should be.
+// skipPrefix gives where the time stamp of a line stands, 0 where it is not where it should be, or where more than a header
+// would be taken off.
 func (p *profile) skipPrefix(s string) int {
-	i := 0
+	i, words := 0, false
 	for range p.prefix {
-		i = skipBlanks(s, tokenEnd(s, i))
+		e := tokenEnd(s, i)
+		words = words || wordy(s[i:e])
+		i = skipBlanks(s, e)
+	}
+	if i >= len(s) {
+		return 0
 	}
 	var st stamp
-	if i >= len(s) || scanStampAt(s, i, &st) == 0 {
+	n := scanStampAt(s, i, &st)
+	// Where nothing stands behind the time stamp, or an error in front of it, that is what the line says.
+	if n == 0 || skipBlanks(s, i+n) == len(s) || words && alarming(s[:i]) {
 		return 0
 	}
 	return i
+}
+
+// wordy says whether a token could be a word of a sentence.
+func wordy(t string) bool {
+	switch tokenKind(t) {
+	case kindPunct, kindNumber, kindID:
+		return false
+	}
+	return true
 }
 
 // readNested reads a message as a line with a header of its own. What it says goes before what the line around it says,
