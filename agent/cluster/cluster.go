@@ -18,6 +18,7 @@ package cluster
 //   - Lists of any length, and parts that may be missing, are found by what is left without the variable parts
 //     (phrase.go).
 //   - Text between quotes or brackets that varies, with any number of words in it, becomes one variable part (region.go).
+//   - Names with values at the end, of which some come only at times (tail.go).
 //   - A host that is a word, "redis:6379", is taken for a host once the same is said of an address (endpoint.go).
 //
 // An event with a stack is identified by its stack (stack.go); its message is handled in the same way within that stack.
@@ -134,6 +135,7 @@ type Clusterer struct {
 	phrase table              // the words of a signature in order → first entry that has them
 	latest table              // skeleton → latest entry that has it
 	frames table              // signature without its regions → first entry that has it
+	tails  table              // signature before its names and values → first entry that has it
 
 	aliasAge       []Ref    // the keys of alias, oldest first
 	pendingAliases []Ref    // aliases not taken yet
@@ -152,28 +154,31 @@ type Clusterer struct {
 
 // entry is one signature.
 type entry struct {
-	sig    string // with prefix
-	places []place
-	next   []int32 // per place: the next entry in the slot's list
-	shape  uint64  // hash of prefix and skeleton
-	sum    uint64  // shape plus the hash of each value at its place
-	words  uint64  // hash of prefix and words
-	frame  uint64  // hash of what is not in its regions
-	mask   uint64  // places that merging made variable; 0 for a signature as it was scanned
-	solid  uint64  // variable places whose value is numeric-like or was seen to vary
-	seq    uint64
-	node   int32
-	before int32 // in the node's list
-	after  int32
-	same   int32 // next entry with the same words
-	alike  int32 // next entry that is the same but for its regions
-	older  int32 // with the same skeleton
-	newer  int32
-	last   uint32
-	prefix uint16
-	weak   bool // came through a merged entry: only a cache, kept nowhere else
-	used   bool
-	framed bool // it is in a list of frames
+	sig     string // with prefix
+	places  []place
+	next    []int32 // per place: the next entry in the slot's list
+	shape   uint64  // hash of prefix and skeleton
+	sum     uint64  // shape plus the hash of each value at its place
+	words   uint64  // hash of prefix and words
+	frame   uint64  // hash of what is not in its regions
+	stemKey uint64  // hash of what is before its names and values
+	mask    uint64  // places that merging made variable; 0 for a signature as it was scanned
+	solid   uint64  // variable places whose value is numeric-like or was seen to vary
+	seq     uint64
+	node    int32
+	before  int32 // in the node's list
+	after   int32
+	same    int32 // next entry with the same words
+	alike   int32 // next entry that is the same but for its regions
+	trails  int32 // next entry that is the same before its names and values
+	older   int32 // with the same skeleton
+	newer   int32
+	last    uint32
+	prefix  uint16
+	weak    bool // came through a merged entry: only a cache, kept nowhere else
+	used    bool
+	framed  bool // it is in a list of frames
+	inTails bool // it is in a list of tails
 }
 
 // node is one live cluster.
@@ -236,6 +241,7 @@ func New(cfg Config) (*Clusterer, error) {
 		phrase:     newTable(),
 		latest:     newTable(),
 		frames:     newTable(),
+		tails:      newTable(),
 	}, nil
 }
 

@@ -102,6 +102,9 @@ func TestMerging(t *testing.T) {
 		{"a word that is a host", []string{"dial to redis:80 failed hard", "dial to db.example.org:81 failed hard"}, 1, "dial to redis:<*> failed hard"},
 		{"keys are no hosts", []string{"got status:80 in answer", "got length:80 in answer"}, 2, "got status:<*> in answer"},
 		{"for user X", []string{"session opened for user ann", "session opened for user bob"}, 1, "session opened for user <*>"},
+		{"type X", []string{"asked 7 type A from 8", "asked 7 type MX from 8", "asked 7 type TXT from 8"}, 1, "asked <*> type <*> from <*>"},
+		{"four methods", []string{"did GET of /a now", "did PUT of /a now", "did POST of /a now", "did HEAD of /a now"}, 1, "did <*> of /a now"},
+		{"three methods", []string{"did GET of /a now", "did PUT of /a now", "did POST of /a now"}, 3, "did GET of /a now"},
 		{"user and a verb", []string{"the user added by hand", "the user deleted by hand"}, 2, "the user added by hand"},
 		{"two places at once", []string{
 			"mount of ann on alpha failed", "mount of bob on beta failed", "mount of cid on gamma failed", "mount of dan on delta failed",
@@ -250,6 +253,18 @@ func check(t testing.TB, c *Clusterer) {
 			t.Fatalf("a list of frames has %d", n)
 		}
 	}
+	for key, i := range c.tails.all() {
+		n := 0
+		for j := i; j != none; j = c.entries[j].trails {
+			if e := &c.entries[j]; !e.used || !e.inTails || e.stemKey != key {
+				t.Fatalf("a list of tails holds %+v", e)
+			}
+			n++
+		}
+		if n > tailLimit+1 {
+			t.Fatalf("a list of tails has %d", n)
+		}
+	}
 	var bytes int64
 	for i := range c.entries {
 		if c.entries[i].used {
@@ -270,7 +285,7 @@ func talk(seed uint64, n int) []string {
 	for i := range out {
 		w := func() string { return names[rnd.IntN(len(names))] }
 		v := verbs[rnd.IntN(len(verbs))]
-		switch rnd.IntN(14) {
+		switch rnd.IntN(16) {
 		case 0:
 			out[i] = fmt.Sprintf("session of %s %s by gateway", w(), v)
 		case 1:
@@ -295,6 +310,15 @@ func talk(seed uint64, n int) []string {
 			out[i] = fmt.Sprintf("mail '%s' to mode=%s %s, tags [%s]", strings.Join(names[rnd.IntN(9):][:1+rnd.IntN(4)], " "), w(), v, strings.Join(names[:rnd.IntN(4)], ", "))
 		case 12:
 			out[i] = fmt.Sprintf("rule %q of %s changed (%s)", strings.Join(names[rnd.IntN(3):][:1+rnd.IntN(3)], " "), w(), strings.Join(verbs[:1+rnd.IntN(3)], " "))
+		case 13:
+			out[i] = fmt.Sprintf("parting from %s", w())
+			for _, k := range []string{", client: ", ", server: ", ", host: ", ", user: "} {
+				if rnd.IntN(3) > 0 {
+					out[i] += k + []string{"", w()}[rnd.IntN(2)]
+				}
+			}
+		case 14:
+			out[i] = fmt.Sprintf("query method %s as %s of /a/b?x=%s", []string{"GET", "POST", "PUT", "HEAD", "PATCH"}[rnd.IntN(5)], v, w())
 		case 5:
 			out[i] = strings.TrimSpace(fmt.Sprintf("flush pending %s", []string{"", "5", "(6)", "now"}[rnd.IntN(4)]))
 		default:

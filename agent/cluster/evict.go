@@ -14,7 +14,7 @@ import (
 const (
 	bytesPerCluster = 1400 // the budget for each of MaxClusters
 	bytesPerNode    = 288
-	bytesPerEntry   = 296
+	bytesPerEntry   = 330
 	bytesPerPlace   = 36
 )
 
@@ -198,6 +198,7 @@ func (c *Clusterer) evict(i int32) {
 		c.forget(i)
 		c.dropEndpoint(i)
 		c.unframe(i)
+		c.unstem(i)
 		c.dropGeneral(i)
 	}
 	for key := maphash.String(c.seed, e.sig); ; key++ {

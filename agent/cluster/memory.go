@@ -248,6 +248,7 @@ func (c *Clusterer) load(kept iter.Seq[Memory]) error {
 		c.phrased(i)
 		c.endpoints(i)
 		c.frame(i)
+		c.stemmed(i)
 		if e.mask != 0 {
 			c.addGeneral(i)
 		}

@@ -17,6 +17,7 @@ const (
 	valuesOfUser     = 2 // the place is behind "for user", "by user"
 	valuesIdentifier = 3 // all look like identifiers: a_b, a.b, a-b, aB
 	valuesNamed      = 3 // the place is in quotes, or behind "on host", "for unit"
+	valuesMethod     = 4 // all are methods of HTTP
 	valuesStack      = 2 // the stack is the same
 	valuesManyWords  = 5 // the place is one of many words
 	valuesFewWords   = 6
@@ -120,7 +121,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 		sig:    string(c.sc.sig),
 		places: slices.Clone(c.sc.atoms),
 		prefix: uint16(c.sc.prefix),
-		before: none, after: none, same: none, alike: none,
+		before: none, after: none, same: none, alike: none, trails: none,
 		last: c.epoch,
 		seq:  c.seq + 1,
 	}
@@ -158,6 +159,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 		o = p
 	}
 	c.frame(i)
+	c.stemmed(i)
 	if o != none {
 		n = c.entries[o].node
 	} else {
@@ -176,6 +178,7 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	c.touch(&c.nodes[n])
 	c.index(i, vals, true)
 	c.openRegions(i)
+	c.joinTails(i)
 	n = c.entries[i].node
 	// The merge may have put the event into an older cluster.
 	return i, made && c.nodes[n].seq == c.entries[i].seq
@@ -320,13 +323,14 @@ func (c *Clusterer) crowded(first int32, p int) bool {
 
 // enough says whether the place p had so many values in the list that begins at first that it is variable.
 func (c *Clusterer) enough(first int32, p, left int) bool {
-	n, identifiers, names, long, variable := 0, true, true, true, false
+	n, identifiers, names, long, methods, variable := 0, true, true, true, true, false
 	for j := first; j != none; j = c.entries[j].next[p] {
 		e := &c.entries[j]
 		n++
 		if e.places[p].kind == kindWord {
 			identifiers = identifiers && identifier(e.text(p))
 			names = names && dotted(e.text(p))
+			methods = methods && method(e.text(p))
 			long = long && strings.Count(e.text(p), ".") >= 2
 		} else if (e.solid|e.mask)&(1<<p) != 0 {
 			variable = true
@@ -348,6 +352,9 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 	}
 	if left >= fixedWords && identifiers {
 		need = min(need, valuesIdentifier)
+	}
+	if methods && left >= fixedWords {
+		need = min(need, valuesMethod)
 	}
 	if variable && left >= fixedWords {
 		need = valuesVariable

@@ -38,10 +38,17 @@ func (e *entry) announced(p int) int {
 	if from > 0 && to < len(sig) && sig[from-1] == sig[to] && (sig[to] == '"' || sig[to] == '\'' || sig[to] == '`') {
 		return valuesNamed
 	}
-	if p < 2 || from < 1 || sig[from-1] != ' ' || e.places[p-1].kind != kindWord || e.places[p-2].kind != kindWord {
+	if p < 1 || from < 1 || sig[from-1] != ' ' || e.places[p-1].kind != kindWord || int(e.places[p-1].to) != from-1 {
 		return valuesFewWords
 	}
-	if a, b := e.places[p-2].to, e.places[p-1]; b.from != a+1 || sig[a] != ' ' || int(b.to) != from-1 {
+	switch e.text(p - 1) {
+	case "type", "method", "mode", "protocol", "policy", "strategy", "scheme", "algorithm", "format", "codec", "driver", "profile", "category":
+		return valuesNamed
+	}
+	if p < 2 || e.places[p-2].kind != kindWord {
+		return valuesFewWords
+	}
+	if a, b := e.places[p-2].to, e.places[p-1]; b.from != a+1 || sig[a] != ' ' {
 		return valuesFewWords
 	}
 	switch e.text(p - 2) {

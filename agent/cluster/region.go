@@ -366,7 +366,7 @@ func (c *Clusterer) variedRegion(e *entry, r region, like []int32, at [][]region
 // emptied gives entry i with the regions of open as one variable part each, and their places. The caller enters it.
 func (c *Clusterer) emptied(i int32, rs []region, open []bool) (entry, uint64) {
 	o := &c.entries[i]
-	g := entry{prefix: o.prefix, before: none, after: none, same: none, alike: none}
+	g := entry{prefix: o.prefix, before: none, after: none, same: none, alike: none, trails: none}
 	b := make([]byte, 0, len(o.sig))
 	b = append(b, o.sig[:o.prefix]...)
 	at, p := 0, 0

@@ -332,6 +332,8 @@ func (sc *scanner) separator(s string, i int) int {
 		if sc.eq {
 			sc.emptyValue()
 			sc.eq = false
+		} else if w := sc.w; w-sc.prefix > 2 && sc.buf[w-1] == ' ' && sc.buf[w-2] == ':' { // "server: , host: x"
+			sc.variable(s, i, i, kindWeak)
 		}
 	case '(', '[', '{':
 		sc.eq = false

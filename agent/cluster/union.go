@@ -55,9 +55,11 @@ func (c *Clusterer) enterMerged(g entry, mask, solid uint64, into int32) {
 			c.unite(c.entries[o].node, c.entries[k].node)
 		}
 		c.frame(k)
+		c.stemmed(k)
 		c.absorb(k)
 		c.index(k, slices.Clone(c.measure(&c.entries[k])), true)
 		c.openRegions(k)
+		c.joinTails(k)
 		return
 	}
 	o := &c.entries[k]
@@ -76,8 +78,10 @@ func (c *Clusterer) enterMerged(g entry, mask, solid uint64, into int32) {
 		o.next = openList(len(o.places))
 		c.bytes += int64(len(o.next)) * bytesPerPlace
 		c.frame(k)
+		c.stemmed(k)
 		c.index(k, slices.Clone(c.measure(o)), true)
 		c.openRegions(k)
+		c.joinTails(k)
 	}
 }
 
@@ -90,7 +94,7 @@ func (c *Clusterer) opened(i int32, p int) entry {
 		sig:    o.sig[:cut+int(pl.from)] + string(rune(varMark)) + o.sig[cut+int(pl.to):],
 		places: slices.Clone(o.places),
 		prefix: o.prefix,
-		before: none, after: none, same: none, alike: none,
+		before: none, after: none, same: none, alike: none, trails: none,
 	}
 	less := pl.to - pl.from - 1
 	g.places[p] = place{pl.from, pl.from + 1, kindStrong}
