@@ -68,10 +68,6 @@ var realKnown = map[string]string{
 	"postgresql.log: killed":                         realKilled,
 	"postgresql.json.log: killed":                    realKilled,
 	"postgresql.csv.log: killed":                     realKilled,
-	"python-threads.log: trace among others":         realChained,
-	"python-threads.log: nothing provoked":           realChained,
-	"python-processes.log: trace among others":       realChained,
-	"python-processes.log: nothing provoked":         realChained,
 	"redis.log: a warning by its word":               "a message that begins with WARNING is an error for the words behind that",
 	"redis.log: crash":                               "'crashed by signal' is a warning, by Redis' mark #",
 	"redis.log: nothing provoked":                    "lines of the report of a crash are problems of their own",
@@ -84,7 +80,6 @@ var realKnown = map[string]string{
 
 // Reasons that more than one log has.
 const (
-	realChained  = "where every line of a Python trace has a header, its cause, the empty lines and itself are not joined"
 	realDjango   = "time, level, logger, process, thread, one space between each, as Django's own documents have it, is not learned"
 	realLabelled = "the exception behind words of the log call, 'words: Error: text' with frames below, is not read"
 	realHAProxy  = "HAProxy's own 'log stdout format iso' puts a time in front of its request lines, and they are not read"

@@ -92,7 +92,13 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	}
-	if r.scanText(s, h) && !h.leveled {
+	if !r.scanText(s, h) {
+		return
+	}
+	if h.logger == "" {
+		h.nameTraceback()
+	}
+	if !h.leveled {
 		postgresTail(h)
 	}
 }

@@ -95,12 +95,24 @@ func (j *Joiner) joinsHeaded(e, n *event) bool {
 	if !e.lastHeaded || e.h.whole || e.h.timed != h.timed || !sameWriter(&e.h, h) {
 		return j.because(whyHeader, false)
 	}
-	msg := h.msg
-	if strings.TrimSpace(msg) == "" {
-		e.begin()
-		return j.because(whyRepeated, e.tr.lang != langNone && e.tr.phase != phaseDone)
+	if msg := h.withoutName(e.h.logger); msg != h.msg {
+		whole := h.msg
+		if h.msg = msg; j.joinsRepeated(e, n) {
+			return true
+		}
+		h.msg = whole
+		return false
 	}
+	return j.joinsRepeated(e, n)
+}
+
+// joinsRepeated is joinsHeaded where the line repeats the event's header, as far as that can be told.
+func (j *Joiner) joinsRepeated(e, n *event) bool {
+	msg := n.h.msg
 	e.begin()
+	if strings.TrimSpace(msg) == "" { // Python prints one between an exception and what it caused
+		return j.because(whyRepeated, e.tr.lang != langNone && (e.tr.phase != phaseDone || e.tr.lang == langPython))
+	}
 	if e.tr.lang == langNone {
 		return j.because(whyRepeated, e.severity() >= incident.SeverityWarning && frameFamily(msg) != langNone && e.tr.step(msg))
 	}
@@ -118,6 +130,25 @@ func (j *Joiner) joinsHeaded(e, n *event) bool {
 		return j.because(whyRepeated, true)
 	}
 	return j.because(whyRepeated, e.tr.step(msg))
+}
+
+// nameTraceback takes the name before the beginning of a Python trace for the logger: "shop: Traceback (most recent call last):".
+// Where each line of the trace has a header, each has that name, too.
+func (h *head) nameTraceback() {
+	if n := len(h.msg) - len(tracebackLine) - 2; n > 0 && h.msg[n] == ':' && h.msg[n+2:] == tracebackLine && h.msg[n+1] == ' ' && tokenEnd(h.msg, 0) == n+1 {
+		if _, ok := levelWord(h.msg[:n]); !ok {
+			h.logger, h.msg = h.msg[:n], tracebackLine
+		}
+	}
+}
+
+// withoutName gives the message without the logger of the event that the line may go on with, where it was not known for a logger
+// here: it looks like a word of the message.
+func (h *head) withoutName(name string) string {
+	if n := len(name); n > 0 && h.logger == "" && len(h.msg) > n && h.msg[n] == ':' && h.msg[:n] == name && (len(h.msg) == n+1 || h.msg[n+1] == ' ') {
+		return trimIndent(h.msg[n+1:])
+	}
+	return h.msg
 }
 
 // indented gives the message of a line that repeats the event's header, with the indentation it has beyond the first's.

@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,23 @@ func TestPrinted(t *testing.T) {
 <13>1 2024-01-02T15:04:05.100100+00:00 web1 depot 77 - -   weight 700
 <13>1 2024-01-02T15:04:05.300000+00:00 web1 depot 77 - - pallet 8 begun
 `, []string{"1-2 info limits:", "3-3 info pallet 8 begun"}},
+		{"a header on every line of a chained Python trace, with a name that looks like a word", chainedWith("2024-01-02 15:04:05,123 [loader] ERROR depot: "), []string{
+			"1-12 error RuntimeError: cannot lift [KeyError: 'fork']", "13-13 info pallet 8 begun"}},
+		{"the same with a dotted name", chainedWith("2024-01-02 15:04:05,123 ERROR depot.loader: "), []string{
+			"1-12 error RuntimeError: cannot lift [KeyError: 'fork']", "13-13 info pallet 8 begun"}},
+		{"the same with the name as a column", chainedWith("2024-01-02 15:04:05,123 - depot - ERROR - "), []string{
+			"1-12 error RuntimeError: cannot lift [KeyError: 'fork']", "13-13 info pallet 8 begun"}},
+		{"two traces with the header on every line", `
+2024-01-02 15:04:05,123 ERROR depot: Traceback (most recent call last):
+2024-01-02 15:04:05,123 ERROR depot:   File "/srv/depot/load.py", line 9, in lift
+2024-01-02 15:04:05,123 ERROR depot:     fork(ref)
+2024-01-02 15:04:05,123 ERROR depot: KeyError: 'fork'
+2024-01-02 15:04:05,123 ERROR depot: Traceback (most recent call last):
+2024-01-02 15:04:05,123 ERROR depot:   File "/srv/depot/load.py", line 9, in lift
+2024-01-02 15:04:05,123 ERROR depot:     fork(ref)
+2024-01-02 15:04:05,123 ERROR depot: KeyError: 'crane'
+2024-01-02 15:04:05,123 ERROR depot: the crane is stuck
+`, []string{"1-4 error KeyError: 'fork' [KeyError: 'fork']", "5-8 error KeyError: 'crane' [KeyError: 'crane']", "9-9 error depot: the crane is stuck"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
@@ -43,4 +61,26 @@ func TestPrinted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// chainedWith gives a Python trace with a cause, and a line behind it, each line with a header.
+func chainedWith(header string) string {
+	lines := splitLines(`
+Traceback (most recent call last):
+  File "/srv/depot/load.py", line 9, in lift
+    fork(ref)
+KeyError: 'fork'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/srv/depot/load.py", line 12, in load
+    lift(ref)
+  File "/srv/depot/load.py", line 10, in lift
+RuntimeError: cannot lift
+`)
+	for i := range lines {
+		lines[i] = header + lines[i]
+	}
+	return strings.Join(append(lines, "2024-01-02 15:04:05,200 INFO pallet 8 begun"), "\n")
 }
