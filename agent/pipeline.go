@@ -164,6 +164,7 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	if b.Ended {
 		s.join.Flush(emit)
 	}
+	s.join.Settle()
 	s.keepTail(b)
 	s.position = b.Position
 	if b.Ended && b.Position == nil {

@@ -24,6 +24,7 @@ type event struct {
 	raw     string // the physical line that the header was read from
 	body    string // the first logical line, without its transport
 	pieces  []piece
+	own     int // pieces that share no memory with the collector's lines; none where the header does
 	bytes   int
 	spans   []span
 	logical int // logical lines
@@ -104,6 +105,7 @@ func (e *event) cut(limit int) {
 		tail += e.pieces[k].size()
 	}
 	e.pieces = append(e.pieces[:i], e.pieces[k:]...)
+	e.own = min(e.own, i)
 	e.bytes = n + tail + e.firstCost()
 }
 
@@ -340,6 +342,19 @@ func (e *event) firstWords() string {
 	return ""
 }
 
+// readSecond reads the second line again, where the level stands there.
+func (e *event) readSecond() {
+	if !e.twoLine {
+		return
+	}
+	for i := 1; i < len(e.pieces); i++ {
+		if !e.pieces[i].part {
+			e.second(e.pieces[i].body)
+			break
+		}
+	}
+}
+
 // second takes message and level from the second line, where java.util.logging prints them.
 func (e *event) second(body string) {
 	level, msg, _ := strings.Cut(body, ":")
@@ -360,8 +375,8 @@ func (e *event) numbers() []int64 {
 	return out
 }
 
-// arena copies lines into memory of its own, in chunks. The strings stay valid for good (nothing is written twice);
-// an unfinished event holds on to its own chunk and not to the collector's buffers.
+// arena copies what has to wait for the next batch into memory of its own, in chunks. The strings stay valid for good (nothing
+// is written twice); an unfinished event holds on to its own chunk and not to the collector's buffers.
 type arena struct{ buf []byte }
 
 const chunkSize = 32 << 10

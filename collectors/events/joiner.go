@@ -101,18 +101,17 @@ func (j *Joiner) Pending() bool { return len(j.groups) > 0 || len(j.lr.held) > 0
 
 // Add takes the next line of the stream and emits the events that are complete by it. Events come in the order in which
 // they end. A Record is valid only during emit; Clone it to keep it. Everything is set but Source, File, and Service where
-// no trusted field of the line names it.
+// no trusted field of the line names it. Until Settle the Joiner may hold on to l.Text.
 func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
 	if len(l.Text) > j.cfg.MaxLine {
 		l.Text, l.Truncated = l.Text[:j.cfg.MaxLine], true
 	}
-	l.Text = j.arena.copy(l.Text)
 	if ref := j.reference(&l); !j.lr.open || !j.study(&l, ref, emit) {
 		j.add(&l, ref, emit)
 	}
 }
 
-// add is Add for a line that is read now. Its text is the Joiner's own, ref is what dates it where it has no year.
+// add is Add for a line that is read now. ref is what dates it where it has no year.
 func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
 	j.seq++
 	text, more := l.Text, ""
@@ -234,6 +233,7 @@ func (j *Joiner) part(g *group, p piece, partial bool) piece {
 	if g.partLen += len(p.raw); g.partLen > j.cfg.MaxEvent {
 		p.raw, p.body = "", "" // counted, not kept
 	}
+	j.keep(&p)
 	g.parts = append(g.parts, p)
 	j.bytes += len(p.raw) + pieceCost
 	return p

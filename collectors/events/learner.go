@@ -23,7 +23,7 @@ const (
 	enough       = 48 // samples that do where lines are not held back
 	maxMisses    = 96 // 24 lines in a row that do not fit, or more where one in four does not
 	missCost     = 4
-	maxOthers    = 256 // lines that no profile is learned from, after which none is looked for
+	maxOthers    = 256    // lines that no profile is learned from, after which none is looked for
 	firstRetry   = 1 << 8 // lines before learning is tried again, which brought nothing; four times as many each time
 	firstReview  = 1 << 10
 	lastReview   = 1 << 20
@@ -85,6 +85,7 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 	if len(lr.held) == 0 {
 		lr.since = j.cfg.Reference
 	}
+	l.Text = j.arena.copy(l.Text)
 	lr.held = append(lr.held, heldLine{l: *l, ref: ref})
 	lr.bytes += len(l.Text) + pieceCost
 	switch {

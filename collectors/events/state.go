@@ -388,14 +388,8 @@ func (j *Joiner) readEvent(r *stateReader, p *profile) *event {
 	body := r.body(r.byte() == 1, e.raw)
 	j.unwrap(e.raw, e)
 	j.readFirst(e, e.raw, body)
-	if e.twoLine {
-		for i := 1; i < len(e.pieces); i++ {
-			if !e.pieces[i].part {
-				e.second(e.pieces[i].body)
-				break
-			}
-		}
-	}
+	e.readSecond()
+	e.own = len(e.pieces)
 	e.bytes = e.firstCost()
 	for i := range e.pieces {
 		e.bytes += e.pieces[i].size()
