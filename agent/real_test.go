@@ -59,8 +59,6 @@ var realKnown = map[string]string{
 	"haproxy.log: status":                            realHAProxy,
 	"haproxy.log: backend down, without a level":     realNoServer,
 	"haproxy-raw.log: backend down, without a level": realNoServer,
-	"journal-short.log: a unit of an alarming name":  realStarted,
-	"journal-iso.log: a unit of an alarming name":    realStarted,
 	"journal-json.log: trace among others":           "entries that journalctl wrote as JSON are not taken for the lines of one writer",
 	"logback-async.log: thread":                      "[thread] behind the logger, as in %p %c [%t] %m, is not read",
 	"node-heap.log: out of memory":                   realHeap,
@@ -84,7 +82,6 @@ const (
 	realLabelled = "the exception behind words of the log call, 'words: Error: text' with frames below, is not read"
 	realHAProxy  = "HAProxy's own 'log stdout format iso' puts a time in front of its request lines, and they are not read"
 	realNoServer = "'has no server available', without a level, is no problem by its words"
-	realStarted  = "'Started crash.service' is a problem for the name of the unit"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
 	realKilled   = "PostgreSQL says at its level LOG that a process of its own was killed by a signal"
 	realOctal    = "rsyslog's #012 for a line's end, in a line that doesn't begin with one, is not undone"

@@ -199,7 +199,7 @@ func worstWord(s string) (string, incident.Severity) {
 	if want == incident.SeverityUnset {
 		return "", want
 	}
-	if len(s) > wordHead+wordTail {
+	if s = withoutUnit(s); len(s) > wordHead+wordTail {
 		if w, sev := wordIn(s[:wordHead]); sev == want {
 			return w, sev
 		}

@@ -34,7 +34,7 @@ func wordSeverity(s string) incident.Severity {
 			return incident.SeverityError
 		}
 	}
-	if len(s) <= wordHead+wordTail {
+	if s = withoutUnit(s); len(s) <= wordHead+wordTail {
 		return wordsIn(s)
 	}
 	worst := wordsIn(s[:wordHead])

@@ -428,6 +428,30 @@ var harmlessLines = []string{
 	"errors=none status=ok",
 	"watchdog: abort timeout is 30s",
 	"successfully recovered from a crash",
+	// what a unit is called and described as
+	"Started crash.service - Reporter of crashes.",
+	"Starting depot-dump.service - Kernel crash dump capture...",
+	"Finished depot-store.service - Archive of what was killed by a panic.",
+	"Stopping failed-jobs.timer - Tries failed jobs again...",
+	"Reached target emergency.target - Fatal Error Mode.",
+	"Listening on crashd.socket - Socket of the crash handler.",
+	"Created slice system-crash.slice - Slice /system/crash.",
+	"depot-dump.service - Kernel crash dump capture was skipped because of an unmet condition check (ConditionKernelCommandLine=crashkernel).",
+	"Condition check resulted in Process error reports when automatic reporting is enabled being skipped.",
+	"Starting Kernel crash dump capture service...",
+	"Started Process Error Reports.",
+}
+
+// unitTroubles are what happened to units, whatever they are called.
+var unitTroubles = []string{
+	"Failed to start crash.service - Reporter of crashes.",
+	"Failed to start depot.service - The depot.",
+	"Dependency failed for depot.service - The depot.",
+	"Stopped the worker after a fatal error.",
+	"Stopped Worker 3 after a fatal error.",
+	"Started cleaning up: error.",
+	"Starting Worker failed: no such file or directory.",
+	"depot.service - connection to the crane failed.",
 }
 
 // TestWords reads all of them as lines of a plain log.
@@ -451,6 +475,7 @@ func TestWords(t *testing.T) {
 		t.Logf("%d of %d", right, len(lines))
 	}
 	t.Run("problems", func(t *testing.T) { check(problemLines, true) })
+	t.Run("units", func(t *testing.T) { check(unitTroubles, true) })
 	t.Run("harmless", func(t *testing.T) { check(harmlessLines, false) })
 }
 
