@@ -134,7 +134,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil // it was stopped before it began
 		}
-		return err
+		if !errors.Is(err, store.ErrFull) {
+			return err
+		}
+		// A disk that is full is no reason not to watch: what is read waits for room, and says so.
+		d.o.Logger.Error("the start could not be audited", "err", err)
 	}
 	for {
 		next, err := d.generation(ctx, parts)
