@@ -104,10 +104,16 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 			}
 		}
 	}
+	// What was counted while the clock was ahead would turn the rings to a time that is yet to come.
+	latest := g.now().Add(time.Hour).Unix()
+	ahead := func(second int64) bool { return second > latest }
 	g.baselines = cluster.NewBaselines(0)
 	for b, err := range g.st.Buckets(ctx, g.now().Add(-cluster.BaselineKept).Unix()/60) {
 		if err != nil {
 			return fmt.Errorf("reading the baselines: %w", err)
+		}
+		if ahead(b.Minute.Minute * 60) {
+			continue
 		}
 		g.baselines.Load(b.Cluster, b.Minute.Minute, int(b.N))
 	}
@@ -115,11 +121,17 @@ func restoreIngest(ctx context.Context, g *ingest, cfg pipelineConfig, cc cluste
 		if err != nil {
 			return fmt.Errorf("reading the spikes: %w", err)
 		}
+		if ahead(s.Span * 300) {
+			continue
+		}
 		g.baselines.LoadStorm(cluster.Storm{Cluster: s.Cluster, Span: s.Span, Threshold: s.Threshold})
 	}
 	for t, err := range g.st.Traffic(ctx, g.now().Add(-cluster.TrafficKept).Unix()/300) {
 		if err != nil {
 			return fmt.Errorf("reading the traffic: %w", err)
+		}
+		if ahead(t.Span * 300) {
+			continue
 		}
 		g.traffic.Load(t.Service, t.Span, cluster.Flow{Lines: t.Lines, Raised: t.Raised, Requests: t.Requests, Failed: t.Failed})
 	}

@@ -40,6 +40,9 @@ import (
 //   - from the noise of a start, where the caller asks for what lasts (see Observation.Lasting): the span before has to have
 //     been over half of the threshold, too.
 //
+// A clock that was an hour or more ahead and is set back leaves counts of a time that is yet to come. They are dropped with all
+// that was known of the cluster: its rings can't turn back, and it would be silent until that time.
+//
 // All of it but which storms are on follows from the counts by minute, which the store has: a restart changes no decision.
 //
 // Known losses: spans are aligned, so what begins at the end of one is told in the next. A second storm less than four times
@@ -62,6 +65,7 @@ const (
 	spikeReach    = 4    // and at most
 	spikeSeason   = 1.5  // roots: three deviations of a Poisson count above what came at this time on other days
 	growthMost    = 4
+	clockBack     = 60 // minutes
 	seasonDays    = 7
 	seasonKnown   = 3 // days from where on one of them may have been a storm
 	rootScale     = 32
@@ -186,6 +190,9 @@ func (b *Baselines) Observe(o Observation) (Spike, bool) {
 	}
 	if o.N <= 0 || minute < 0 || wall-minute > int64(CountedFor/time.Minute) {
 		return Spike{}, false
+	}
+	if s := b.series[o.Cluster]; s != nil && s.now-wall > clockBack {
+		delete(b.series, o.Cluster)
 	}
 	s := b.get(o.Cluster, minute)
 	s.advance(wall)

@@ -143,6 +143,9 @@ func (t *Traffic) Add(service string, at, now time.Time, f Flow) (span int64, co
 	if minute < 0 || wall-minute > int64(CountedFor/time.Minute) {
 		return 0, false, false
 	}
+	if s := t.of[service]; s != nil && s.now-wall > clockBack { // see Baselines
+		delete(t.of, service)
+	}
 	s := t.get(service, minute)
 	s.advance(wall)
 	judged = wall-minute <= spikeLate || minute > s.latest

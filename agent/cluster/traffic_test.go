@@ -377,3 +377,38 @@ func TestARestartChangesNoDecision(t *testing.T) {
 		}
 	}
 }
+
+// TestClockSetBack: what was counted by a clock that was ahead for a while must not make anybody deaf once it is right again.
+func TestClockSetBack(t *testing.T) {
+	b, tr := NewBaselines(0), newTraffics()
+	at := noon
+	burst := func() (spikes, failing int) { // twelve quiet hours, and a burst at their end
+		for m := range 12 * 60 {
+			n, f := 1, Flow{Requests: 100}
+			if m >= 12*60-5 {
+				n, f.Failed = 500, 50
+			}
+			if _, ok := b.Observe(Observation{Cluster: "c", At: at, Now: at, N: n}); ok {
+				spikes++
+			}
+			if span, _, judged := tr.Add("web", at, at, f); judged {
+				if _, fresh, _ := tr.Failing("web", span); fresh {
+					failing++
+				}
+			}
+			at = at.Add(time.Minute)
+		}
+		return spikes, failing
+	}
+	if s, f := burst(); s == 0 || f == 0 {
+		t.Fatalf("before: %d spikes, %d times failing", s, f)
+	}
+	right := at
+	at = at.AddDate(10, 0, 0)
+	b.Observe(Observation{Cluster: "c", At: at, Now: at, N: 1})
+	tr.Add("web", at, at, Flow{Requests: 1})
+	at = right.Add(time.Hour)
+	if s, f := burst(); s == 0 || f == 0 {
+		t.Errorf("after the clock was set back: %d spikes, %d times failing", s, f)
+	}
+}
