@@ -162,6 +162,7 @@ type entry struct {
 	words   uint64  // hash of prefix and words
 	frame   uint64  // hash of what is not in its regions
 	stemKey uint64  // hash of what is before its names and values
+	fates   uint64  // places with a word that tells how something went
 	mask    uint64  // places that merging made variable; 0 for a signature as it was scanned
 	solid   uint64  // variable places whose value is numeric-like or was seen to vary
 	seq     uint64

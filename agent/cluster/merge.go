@@ -90,6 +90,7 @@ func (c *Clusterer) measure(e *entry) []value {
 	words := hashBytes(2, e.sig[:e.prefix])
 	last := int(e.prefix)
 	sum := uint64(0)
+	e.fates = 0
 	for p, pl := range e.places {
 		from, to := int(e.prefix)+int(pl.from), int(e.prefix)+int(pl.to)
 		shape = hashBytes(shape, e.sig[last:from])
@@ -97,6 +98,9 @@ func (c *Clusterer) measure(e *entry) []value {
 		h := openHash
 		if pl.kind == kindWord || pl.kind == kindPin {
 			h = hashBytes(3, e.sig[from:to])
+			if p < 64 && pl.kind == kindWord && outcome(e.sig[from:to]) {
+				e.fates |= 1 << p
+			}
 		}
 		c.parsed = append(c.parsed, value{h, pl.kind})
 		sum += at(p, h)
@@ -231,7 +235,7 @@ func (c *Clusterer) fits(a, b *entry, mask uint64) bool {
 }
 
 // outcome says whether the place p has a word that tells how something went.
-func (e *entry) outcome(p int) bool { return e.places[p].kind == kindWord && outcome(e.text(p)) }
+func (e *entry) outcome(p int) bool { return p < 64 && e.fates&(1<<p) != 0 }
 
 // fixed counts the words and pins of e that say something.
 func (e *entry) fixed() int {

@@ -67,13 +67,20 @@ func (e *entry) announced(p int) int {
 	return valuesFewWords
 }
 
+// longestOutcome is the longest word that outcome knows.
+const longestOutcome = 12
+
 // outcome says whether a word tells how something went. Two messages that differ in such a word are never one, however many
 // there are: for whoever reads them that is all the difference.
 func outcome(s string) bool {
-	if len(s) < 2 || len(s) > 12 {
+	if len(s) < 2 || len(s) > longestOutcome {
 		return false
 	}
-	switch strings.ToLower(s) {
+	var low [longestOutcome]byte
+	for i := range len(s) {
+		low[i] = s[i] | 0x20
+	}
+	switch string(low[:len(s)]) {
 	case "up", "down", "on", "off", "ok", "success", "succeeded", "successful", "successfully", "failed", "failure", "fail", "fails",
 		"passed", "opened", "closed", "open", "close", "opening", "closing", "started", "stopped", "start", "stop", "starting", "stopping",
 		"accepted", "rejected", "refused", "denied", "granted", "allowed", "enabled", "disabled", "connected", "disconnected", "online", "offline",
