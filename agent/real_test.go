@@ -55,8 +55,6 @@ var realKnown = map[string]string{
 	"django.log: message":                            realDjango,
 	"express.log: upstream":                          realLabelled,
 	"express-dev.log: upstream":                      realLabelled,
-	"haproxy.log: request":                           realHAProxy,
-	"haproxy.log: status":                            realHAProxy,
 	"haproxy.log: backend down, without a level":     realNoServer,
 	"haproxy-raw.log: backend down, without a level": realNoServer,
 	"journal-json.log: trace among others":           "entries that journalctl wrote as JSON are not taken for the lines of one writer",
@@ -80,7 +78,6 @@ var realKnown = map[string]string{
 const (
 	realDjango   = "time, level, logger, process, thread, one space between each, as Django's own documents have it, is not learned"
 	realLabelled = "the exception behind words of the log call, 'words: Error: text' with frames below, is not read"
-	realHAProxy  = "HAProxy's own 'log stdout format iso' puts a time in front of its request lines, and they are not read"
 	realNoServer = "'has no server available', without a level, is no problem by its words"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
 	realKilled   = "PostgreSQL says at its level LOG that a process of its own was killed by a signal"

@@ -92,7 +92,12 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	}
+	logger := h.logger
 	if !r.scanText(s, h) {
+		return
+	}
+	if h.timed && !h.leveled && r.readHAProxy(h.said(), h) { // with the time that its log to stdout, or another program, put in front
+		h.logger, h.full, h.show = logger, "", ""
 		return
 	}
 	if h.logger == "" {
