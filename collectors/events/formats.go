@@ -55,6 +55,11 @@ func (r *reader) read(s string, h *head) {
 		if r.readPriority(s, h) || r.readPostgresAngle(s, h) {
 			return
 		}
+	case c == '"':
+		if r.klogFields(h) { // klog's line, without its header
+			h.full = s
+			return
+		}
 	case c == '#' && strings.HasPrefix(s, "# Time: "):
 		if r.readSlowLog(s, h) {
 			return
@@ -92,12 +97,7 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	}
-	logger := h.logger
 	if !r.scanText(s, h) {
-		return
-	}
-	if h.timed && !h.leveled && r.readHAProxy(h.said(), h) { // with the time that its log to stdout, or another program, put in front
-		h.logger, h.full, h.show = logger, "", ""
 		return
 	}
 	if h.logger == "" {
@@ -170,18 +170,19 @@ func (r *reader) readKlog(s string, h *head) bool {
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = strings.TrimLeft(s[k+1:], " ")
 	if strings.HasPrefix(h.msg, `"`) {
-		r.klogFields(h)
+		_ = r.klogFields(h)
 	}
 	return true
 }
 
-// klogFields takes the message and the error of a structured line: "Sync failed" err="stock is locked" pod="shop/api".
-func (r *reader) klogFields(h *head) {
+// klogFields takes the message and the error of a structured line, "Sync failed" err="stock is locked" pod="shop/api", and says
+// whether it is one. As in other structured lines, the fields are no part of the message.
+func (r *reader) klogFields(h *head) bool {
 	p := jsonScan{s: h.msg}
 	msg, ok := p.str()
 	r.work += p.work
 	if !ok || p.i < len(p.s) && (p.s[p.i] != ' ' || keyEnd(p.s[p.i+1:]) == 0) {
-		return
+		return false
 	}
 	rest := p.s[p.i:]
 	h.msg = msg.text()
@@ -198,6 +199,7 @@ func (r *reader) klogFields(h *head) {
 			h.errText = v
 		}
 	}
+	return true
 }
 
 // readRedis reads "1:M 02 Jan 2024 15:04:05.000 # message".
