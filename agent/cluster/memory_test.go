@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,9 @@ func TestRestoreIsTheSame(t *testing.T) {
 		}
 		if whole.Stats().Merges == 0 {
 			t.Error("nothing was merged; the test tests nothing")
+		}
+		if !slices.ContainsFunc(whole.nodes, func(n node) bool { return strings.HasPrefix(n.template(), "mail '<*>' to mode=<*>") }) {
+			t.Error("no region was opened")
 		}
 		take()
 		for ref := range whole.alias {

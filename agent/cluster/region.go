@@ -227,7 +227,8 @@ func (c *Clusterer) frame(i int32) {
 		return
 	}
 	k := 0
-	for j := first; j != none && k < frameLimit; j, k = c.entries[j].alike, k+1 {
+	for j := first; j != none && k < frameLimit; j = c.entries[j].alike {
+		k++
 	}
 	if k < frameLimit {
 		e.framed = true

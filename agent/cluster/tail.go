@@ -129,7 +129,8 @@ func (c *Clusterer) stemmed(i int32) {
 		return
 	}
 	k := 0
-	for j := first; j != none && k < tailLimit; j, k = c.entries[j].trails, k+1 {
+	for j := first; j != none && k < tailLimit; j = c.entries[j].trails {
+		k++
 	}
 	if k < tailLimit {
 		e.inTails = true
