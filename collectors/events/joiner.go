@@ -143,6 +143,14 @@ func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
 			return
 		}
 	}
+	if odd := j.readHeader(e, p); odd != 0 && len(g.parts) == 0 && j.lr.suspect(&e.h, odd) {
+		j.release(e)
+		if g.ev == nil {
+			j.drop(g)
+		}
+		j.suspicion(l, ref)
+		return
+	}
 	g = j.logical(g, e, p, emit)
 	j.last = g
 	j.rest(g, more, l.Number)
@@ -240,20 +248,8 @@ func (j *Joiner) part(g *group, p piece, partial bool) piece {
 }
 
 // logical takes a whole line: p is its last physical one, the group's parts are those before. It gives the group that
-// the line is in.
+// the line is in. The line's header was read.
 func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record)) *group {
-	if e.meta == nil || e.meta.Writer == "" {
-		e.prof = j.lr.prof
-	}
-	j.readFirst(e, p.raw, p.body)
-	if !j.lr.open && (e.meta == nil || e.meta.Writer == "") {
-		if e.prof == nil {
-			if j.rd.fit = unlearned(&e.h); j.rd.fit == fitNo && !sampled(e.body) {
-				j.rd.fit = fitNone
-			}
-		}
-		j.lr.count(j.rd.fit, e.prof)
-	}
 	if e.notes != nil {
 		j.noteHeader(e, p.num)
 	}
@@ -306,7 +302,20 @@ func (j *Joiner) readFirst(e *event, raw, body string) {
 	e.raw, e.body = raw, body
 	e.indent = len(body) - len(trimIndent(body))
 	j.rd.prof, j.rd.fit = e.prof, fitNone
+	outer, transport := e.h.time, e.h.format == FormatSyslog
 	j.rd.read(body, &e.h)
+	if transport && !outer.IsZero() && !refines(e.h.time, outer) {
+		e.h.time = outer // of a time within the message nobody knows what it is of
+	}
+}
+
+// refines says whether t is the same second as outer, whose year may be a guess.
+func refines(t, outer time.Time) bool {
+	if t == outer {
+		return true
+	}
+	t, outer = t.UTC().Truncate(time.Second), outer.UTC()
+	return outer.Nanosecond() == 0 && t.AddDate(outer.Year()-t.Year(), 0, 0).Equal(outer)
 }
 
 // takeParts makes the parts of a split line pieces of the event. The line as a whole is kept as the body of its last
@@ -442,6 +451,7 @@ func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
 		whole := j.part(g, last, false)
 		j.unwrap(last.raw, e)
 		j.cur = g
+		j.readHeader(e, whole)
 		j.logical(g, e, whole, emit)
 	}
 	if g.ev != nil {

@@ -59,8 +59,8 @@ func learn(samples []string, base *reader) *profile {
 	case timed*2 >= lines:
 		l.p.kind = profileTimed
 		l.learnColumns(func(v *view) bool { return v.timed })
-	case timed*20 >= lines && dated*20 >= lines:
-		return &profile{kind: profileMixed, soft: -1}
+	case timed*8 >= lines && dated*8 >= lines:
+		return &profile{kind: profileMixed, soft: -1, opens: openAll}
 	case l.learnPrefix():
 		l.p.kind = profileTimed
 		l.learnColumns(func(v *view) bool { return v.timed })
@@ -72,6 +72,10 @@ func learn(samples []string, base *reader) *profile {
 		l.p.lone = l.loneBlanks()
 	}
 	p := l.p
+	if p.opens = openAll; p.headed() {
+		p.tail = l.learnTail(&p)
+		p.opens, p.rare = l.openings(&p)
+	}
 	return &p
 }
 

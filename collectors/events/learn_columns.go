@@ -59,7 +59,7 @@ func (g *gathering) candidates(first bool) [][]step {
 			add(skips, step{op: opBracket})
 		}
 		if skips == 0 {
-			if first {
+			if first || g.steps[len(g.steps)-1].op == opName {
 				add(0, step{op: opNumber})
 			}
 			for _, sep := range []byte{'-', '=', ':', '|'} {

@@ -31,15 +31,22 @@ const (
 
 // learner learns the profile of one stream.
 type learner struct {
-	prof    *profile // nil while nothing is known
-	learns  bool     // the Config's format leaves something to learn
-	open    bool     // samples are wanted
-	hold    bool     // lines may be held back meanwhile
-	samples []string
-	others  int // lines that were no samples
-	misses  int
-	age     int // lines since the profile was learned, or given up, that say nothing against it
-	review  int // the age at which it is learned anew, 0 for never; without a profile, the age before which it is not tried again
+	profs      []*profile    // what is known of the source, the most exact first
+	memos      []*headerMemo // theirs
+	born       uint32        // profiles learned
+	learns     bool          // the Config's format leaves something to learn
+	open       bool          // samples are wanted
+	hold       bool          // lines may be held back meanwhile
+	suspicious bool          // only lines that fit no profile are samples
+	calm       bool          // no suspicion now: lines that were held back are read
+	samples    []string
+	others     int     // lines that were no samples
+	fitting    int     // lines that fit a profile, while others are looked for
+	streak     int     // odd lines in a row
+	rare       opening // what was odd before
+	misses     int
+	age        int // lines since the profile was learned, or given up, that say nothing against it
+	review     int // the age at which it is learned anew, 0 for never; without a profile, the age before which it is not tried again
 
 	held  []heldLine
 	bytes int
@@ -70,6 +77,13 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 		}
 	}
 	s, ok := j.sample(l, ref)
+	if ok && lr.suspicious && !j.strange(s, ref) {
+		ok = false
+		if lr.fitting++; lr.unfounded() {
+			j.readHeld(emit)
+			return false
+		}
+	}
 	if ok {
 		lr.samples = append(lr.samples, s)
 	} else if lr.others++; lr.others >= maxOthers && len(lr.held) == 0 && len(lr.samples)*4 < lr.others {
@@ -82,12 +96,7 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 		}
 		return false
 	}
-	if len(lr.held) == 0 {
-		lr.since = j.cfg.Reference
-	}
-	l.Text = j.arena.copy(l.Text)
-	lr.held = append(lr.held, heldLine{l: *l, ref: ref})
-	lr.bytes += len(l.Text) + pieceCost
+	j.holdBack(l, ref)
 	switch {
 	case len(lr.samples) >= maxSamples:
 		j.decide(emit)
@@ -134,23 +143,44 @@ func (j *Joiner) sample(l *Line, ref time.Time) (string, bool) {
 // decide makes a profile of the samples, if they are enough, and reads the lines that were held back.
 func (j *Joiner) decide(emit func(*incident.Record)) {
 	lr := &j.lr
-	if p := learn(lr.samples, &j.rd); p != nil {
+	switch p := learn(lr.samples, &j.rd); {
+	case p != nil && lr.suspicious && !p.headed():
+		lr.closed()
+	case p != nil:
 		lr.learned(p)
-		j.rd.memo = newMemo(lr.prof)
-	} else if len(lr.samples) >= maxSamples || !lr.hold && len(lr.samples) >= enough {
+	case len(lr.samples) >= maxSamples || !lr.hold && len(lr.samples) >= enough:
 		lr.giveUp()
+	case lr.suspicious:
+		lr.hold = false // there are few lines
 	}
-	held := lr.held
-	lr.held, lr.bytes, lr.since = nil, 0, time.Time{}
+	j.readHeld(emit)
+}
+
+// readHeld reads the lines that were held back.
+func (j *Joiner) readHeld(emit func(*incident.Record)) {
+	held := j.lr.held
+	j.lr.held, j.lr.bytes, j.lr.since, j.lr.calm = nil, 0, time.Time{}, true
 	for i := range held {
 		j.add(&held[i].l, held[i].ref, emit)
 	}
+	j.lr.calm = false
+}
+
+// holdBack keeps a line for later.
+func (j *Joiner) holdBack(l *Line, ref time.Time) {
+	lr := &j.lr
+	if len(lr.held) == 0 {
+		lr.since = j.cfg.Reference
+	}
+	l.Text = j.arena.copy(l.Text)
+	lr.held = append(lr.held, heldLine{l: *l, ref: ref})
+	lr.bytes += len(l.Text) + pieceCost
 }
 
 // giveUp ends learning without a profile. It is tried again, after ever more lines, as each try is work for nothing.
 func (lr *learner) giveUp() {
-	lr.open, lr.samples, lr.others, lr.misses, lr.age = false, nil, 0, 0, 0
-	if lr.prof == nil {
+	lr.closed()
+	if len(lr.profs) == 0 {
 		lr.review = min(max(lr.review*4, firstRetry), lastReview)
 	}
 }
@@ -158,11 +188,8 @@ func (lr *learner) giveUp() {
 // learned takes p for the source's profile.
 func (lr *learner) learned(p *profile) {
 	few := len(lr.samples) < maxSamples/2
-	lr.open, lr.samples, lr.others, lr.misses, lr.age = false, nil, 0, 0, 0
-	if lr.prof != nil && p.equal(lr.prof) {
-		p = lr.prof
-	}
-	lr.prof = p
+	lr.take(p)
+	lr.closed()
 	switch {
 	case few && lr.review == 0:
 		lr.review = maxSamples
@@ -173,23 +200,26 @@ func (lr *learner) learned(p *profile) {
 	}
 }
 
-// count notes how a line agreed with the profile p. Where there is none, lines of structured formats and of syslog agree
-// with that.
-func (lr *learner) count(f fitness, p *profile) {
-	if !lr.learns || lr.open || p != lr.prof || f == fitNone {
+// count notes how a line agreed with its profile; headed says that it has a header nevertheless. Where there is no profile, lines
+// of structured formats and of syslog agree with that.
+func (lr *learner) count(f fitness, headed bool) {
+	if !lr.learns || lr.open || f == fitNone {
 		return
 	}
-	if p == nil {
+	learned := len(lr.profs) > 0
+	if !learned {
 		lr.age = min(lr.age+1, lastReview)
 	}
 	if f == fitNo {
-		if lr.misses = min(lr.misses+missCost, maxMisses); lr.misses >= maxMisses && (p != nil || lr.age >= lr.review) {
+		if lr.misses = min(lr.misses+missCost, maxMisses); lr.misses >= maxMisses && (learned || lr.age >= lr.review) {
 			lr.anew(true)
+			lr.suspicious = headed
 		}
 		return
 	}
+	lr.streak = 0
 	lr.misses = max(lr.misses-1, 0)
-	if p != nil && lr.review > 0 {
+	if learned && lr.review > 0 {
 		if lr.age++; lr.age >= lr.review {
 			lr.anew(false)
 		}
@@ -198,7 +228,8 @@ func (lr *learner) count(f fitness, p *profile) {
 
 // anew begins to learn again.
 func (lr *learner) anew(hold bool) {
-	lr.open, lr.hold, lr.samples, lr.others, lr.misses, lr.age = true, hold, nil, 0, 0, 0
+	lr.closed()
+	lr.open, lr.hold = true, hold
 }
 
 // unlearned says how a line agrees with there being nothing to learn.

@@ -7,16 +7,13 @@ import (
 
 // pristine says whether nothing was learned yet, and nothing is held back.
 func (lr *learner) pristine() bool {
-	return lr.prof == nil && lr.open == lr.learns && lr.hold == lr.learns && len(lr.samples) == 0 && len(lr.held) == 0 &&
+	return len(lr.profs) == 0 && lr.open == lr.learns && lr.hold == lr.learns && len(lr.samples) == 0 && len(lr.held) == 0 &&
 		lr.others == 0 && lr.misses == 0 && lr.review == 0
 }
 
-// profiles lists the profiles that are in use: the learned one, and those that unfinished events were read with.
+// profiles lists the profiles that are in use: the learned ones, and those that unfinished events were read with.
 func (j *Joiner) profiles() []*profile {
-	var out []*profile
-	if j.lr.prof != nil {
-		out = append(out, j.lr.prof)
-	}
+	out := slices.Clone(j.lr.profs)
 	for _, g := range j.groups {
 		if g.ev != nil && g.ev.prof != nil && !slices.Contains(out, g.ev.prof) {
 			out = append(out, g.ev.prof)
@@ -40,12 +37,16 @@ func (w *stateWriter) profiles(ps []*profile) {
 			w.b = append(w.b, byte(s.op), s.sep)
 			w.flags(s.end)
 		}
+		w.flags(p.tail)
+		w.uint(uint64(p.opens))
+		w.uint(uint64(p.rare))
+		w.uint(uint64(p.born))
 	}
 }
 
 func (r *stateReader) profiles() []*profile {
 	var out []*profile
-	for range r.count(maxLanes + 2) {
+	for range r.count(maxLanes + maxProfiles + 1) {
 		p := &profile{kind: profileKind(r.byte())}
 		f := r.byte()
 		p.keep, p.lone = f&2 != 0, f&4 != 0
@@ -62,6 +63,10 @@ func (r *stateReader) profiles() []*profile {
 				r.fail()
 			}
 			p.steps = append(p.steps, s)
+		}
+		if p.opens = openAll; r.version > 2 {
+			p.tail = r.byte() == 1
+			p.opens, p.rare, p.born = opening(r.count(int(openAll))), opening(r.count(int(openAll))), uint32(r.count(1<<30))
 		}
 		if p.kind >= profileKinds || f > 7 {
 			r.fail()
@@ -82,9 +87,13 @@ func (r *stateReader) profile(table []*profile) *profile {
 	return nil
 }
 
-func (w *stateWriter) learner(lr *learner, table []*profile) {
-	w.uint(uint64(slices.Index(table, lr.prof) + 1))
-	w.flags(lr.open, lr.hold)
+func (w *stateWriter) learner(lr *learner) {
+	w.uint(uint64(len(lr.profs))) // the first of the table
+	w.flags(lr.open, lr.hold, lr.suspicious)
+	w.uint(uint64(lr.born))
+	w.uint(uint64(lr.fitting))
+	w.uint(uint64(lr.streak))
+	w.uint(uint64(lr.rare))
 	w.uint(uint64(lr.others))
 	w.uint(uint64(lr.misses))
 	w.uint(uint64(lr.age))
@@ -106,9 +115,19 @@ func (w *stateWriter) learner(lr *learner, table []*profile) {
 
 // learner reads what was written of a learner; lr is that of a new Joiner.
 func (r *stateReader) learner(lr *learner, table []*profile) {
-	lr.prof = r.profile(table)
+	n := r.count(min(len(table), maxProfiles))
+	if n > 0 {
+		lr.setProfiles(slices.Clone(table[:n]))
+	}
 	f := r.byte()
-	lr.open, lr.hold = f&1 != 0, f&2 != 0
+	lr.open, lr.hold, lr.suspicious = f&1 != 0, f&2 != 0, f&4 != 0
+	lr.born = uint32(n)
+	if r.version > 2 {
+		lr.born, lr.fitting, lr.streak, lr.rare = uint32(r.count(1<<30)), r.count(1<<30), r.count(1<<30), opening(r.count(int(openAll)))
+	}
+	if lr.suspicious && n == 0 {
+		r.fail()
+	}
 	lr.others = r.count(1 << 30)
 	lr.misses, lr.age, lr.review = r.count(maxMisses), r.count(lastReview), r.count(lastReview)
 	lr.since = r.time()
@@ -135,7 +154,7 @@ func (r *stateReader) learner(lr *learner, table []*profile) {
 		lr.held = append(lr.held, h)
 		lr.bytes += len(h.l.Text) + pieceCost
 	}
-	if f > 3 || lr.open && !lr.learns || !lr.open && (len(lr.samples) > 0 || len(lr.held) > 0) {
+	if f > 7 || lr.open && !lr.learns || !lr.open && (len(lr.samples) > 0 || len(lr.held) > 0) {
 		r.fail()
 	}
 	if len(lr.held) == 0 && lr.since != (time.Time{}) {

@@ -21,10 +21,15 @@ type profile struct {
 	soft   int      // brackets that the scanner may take, -1 for any: what has one now and then has it in its message
 	lone   bool     // one blank in front of a line is the writer's own and no continuation
 	steps  []step   // columns behind what the scanner reads
+	tail   bool     // the last token is the logger's name in parentheses
+	opens  opening  // what its messages begin with, but for rare ones
+	rare   opening  // what few of them begin with
+	born   uint32   // counts a stream's profiles
 }
 
+// equal says whether p and o read lines alike.
 func (p *profile) equal(o *profile) bool {
-	return p.kind == o.kind && p.prefix == o.prefix && (p.inner == nil) == (o.inner == nil) && (p.inner == nil || p.inner.equal(o.inner)) && p.keep == o.keep && p.lone == o.lone && p.soft == o.soft && slices.Equal(p.steps, o.steps)
+	return p.kind == o.kind && p.prefix == o.prefix && (p.inner == nil) == (o.inner == nil) && (p.inner == nil || p.inner.equal(o.inner)) && p.keep == o.keep && p.lone == o.lone && p.tail == o.tail && p.soft == o.soft && slices.Equal(p.steps, o.steps)
 }
 
 // profileKind is what the lines of a source have in common.
@@ -95,6 +100,15 @@ const (
 
 // scanLearned reads the header of a text line by a profile.
 func (r *reader) scanLearned(p *profile, s string, h *head) bool {
+	ok := r.scanColumns(p, s, h)
+	if p.tail && r.fit == fitYes {
+		h.takeTail()
+	}
+	return ok
+}
+
+// scanColumns is scanLearned without what stands behind the message.
+func (r *reader) scanColumns(p *profile, s string, h *head) bool {
 	r.fit = fitNo
 	body := s
 	if p.prefix > 0 {
@@ -158,19 +172,18 @@ func unleveled(s string, got scanned) string {
 // skipPrefix gives where the time stamp of a line stands, 0 where it is not where it should be, or where more than a header
 // would be taken off.
 func (p *profile) skipPrefix(s string) int {
-	i, words := 0, false
+	i := 0
 	for range p.prefix {
-		e := tokenEnd(s, i)
-		words = words || wordy(s[i:e])
-		i = skipBlanks(s, e)
+		i = skipBlanks(s, tokenEnd(s, i))
 	}
 	if i >= len(s) {
 		return 0
 	}
 	var st stamp
 	n := scanStampAt(s, i, &st)
-	// Where nothing stands behind the time stamp, or an error in front of it, that is what the line says.
-	if n == 0 || skipBlanks(s, i+n) == len(s) || words && alarming(s[:i]) {
+	// Where nothing stands behind the time stamp, or an error in front of it that begins with a word, that is what the line says.
+	// A header begins with a number or an id, and then the categories of problems may have names like errors.
+	if n == 0 || skipBlanks(s, i+n) == len(s) || wordy(s[:tokenEnd(s, 0)]) && alarming(s[:i]) {
 		return 0
 	}
 	return i
@@ -179,10 +192,10 @@ func (p *profile) skipPrefix(s string) int {
 // wordy says whether a token could be a word of a sentence.
 func wordy(t string) bool {
 	switch tokenKind(t) {
-	case kindPunct, kindNumber, kindID:
-		return false
+	case kindPlain, kindUpper:
+		return true
 	}
-	return true
+	return false // a number, an id, or a name with dots: categories of problems are called so
 }
 
 // readNested reads a message as a line with a header of its own. What it says goes before what the line around it says,

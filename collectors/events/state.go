@@ -15,8 +15,8 @@ import (
 // few numbers of the trace. Restore checks every length against what is there, so a state that was cut or made up is an
 // error and can't make the Joiner hold more than the state's own size.
 
-// Version 1 had no profiles.
-const stateVersion = 2
+// Version 1 had no profiles, version 2 one for each stream.
+const stateVersion = 3
 
 var errState = errors.New("the joiner's state is damaged")
 
@@ -30,7 +30,7 @@ func (j *Joiner) AppendState(dst []byte) []byte {
 	w := stateWriter{append(dst, stateVersion)}
 	table := j.profiles()
 	w.profiles(table)
-	w.learner(&j.lr, table)
+	w.learner(&j.lr)
 	w.uint(uint64(len(j.groups)))
 	cur := 0
 	for i, g := range j.groups {
@@ -65,10 +65,10 @@ func (j *Joiner) Restore(state []byte) error {
 	if len(state) == 0 {
 		return nil
 	}
-	if state[0] != stateVersion && state[0] != 1 {
+	if state[0] == 0 || state[0] > stateVersion {
 		return fmt.Errorf("events: %w: version %d, not %d", errState, state[0], stateVersion)
 	}
-	r := stateReader{b: state[1:]}
+	r := stateReader{b: state[1:], version: state[0]}
 	lr := j.lr
 	var table []*profile
 	if state[0] > 1 {
@@ -79,7 +79,7 @@ func (j *Joiner) Restore(state []byte) error {
 	if r.bad || len(r.b) > 0 {
 		return fmt.Errorf("events: %w", errState)
 	}
-	j.lr, j.rd.memo = lr, newMemo(lr.prof)
+	j.lr = lr
 	j.groups, j.bytes = groups, bytes
 	for _, g := range groups {
 		if g.parked {
@@ -235,8 +235,9 @@ func (w *stateWriter) event(e *event) {
 
 // stateReader reads what stateWriter wrote; bad is set once something can't be.
 type stateReader struct {
-	b   []byte
-	bad bool
+	b       []byte
+	bad     bool
+	version byte
 }
 
 func (r *stateReader) fail() {
