@@ -1,5 +1,7 @@
 package events
 
+import "strings"
+
 func isDigit(c byte) bool  { return c-'0' < 10 }
 func isUpper(c byte) bool  { return c-'A' < 26 }
 func isLower(c byte) bool  { return c-'a' < 26 }
@@ -51,4 +53,13 @@ func at(s string, i int) byte {
 		return s[i]
 	}
 	return 0
+}
+
+// lastIndex is strings.LastIndex for a few bytes, which it would make a hash of at every place.
+func lastIndex(s, sub string) int {
+	for i := len(s); ; {
+		if i = strings.LastIndexByte(s[:i], sub[0]); i < 0 || strings.HasPrefix(s[i:], sub) {
+			return i
+		}
+	}
 }

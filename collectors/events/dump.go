@@ -111,7 +111,7 @@ func dumpFamily(b string) lang {
 		}
 	case 'A':
 		if strings.HasPrefix(b, "At ") {
-			if k := strings.LastIndex(b, " char:"); k > 0 && run(b, k+6, 6) == len(b)-k-6 {
+			if k := lastIndex(b, " char:"); k > 0 && run(b, k+6, 6) == len(b)-k-6 {
 				return langShell
 			}
 		}
@@ -249,7 +249,7 @@ func nativeFrameLine(b string) bool {
 		return len(rest) < len(b)-n && (strings.HasPrefix(rest, "[") || strings.HasPrefix(rest, "0x") || strings.Contains(rest, " 0x") || strings.Contains(rest, " in "))
 	}
 	if b[len(b)-1] == ']' { // ./app(_ZN3foo3barEv+0x1a) [0x55d0c0de]
-		k := strings.LastIndex(b, "[0x")
+		k := lastIndex(b, "[0x")
 		return k > 0 && strings.IndexByte(b[:k], '(') > 0
 	}
 	return false

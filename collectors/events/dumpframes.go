@@ -21,7 +21,7 @@ func dumpFrame(b string, l lang) (incident.Frame, bool) {
 	case l == langNative:
 		return nativeFrame(b)
 	case strings.HasPrefix(b, "At ") && dumpFamily(b) == langShell:
-		k := strings.LastIndex(b, " char:")
+		k := lastIndex(b, " char:")
 		if file, line, ok := splitPos(b[3:k]); ok {
 			return incident.Frame{File: file, Line: line, InApp: file != "line"}, true
 		}
@@ -75,7 +75,7 @@ func numberedFrame(b string) (incident.Frame, bool) {
 		rest = strings.TrimPrefix(strings.TrimLeft(rest[k:], " "), "in ")
 		return symbolFrame(rest), rest != ""
 	}
-	open := strings.LastIndex(rest, " (")
+	open := lastIndex(rest, " (")
 	if open <= 0 || !strings.HasSuffix(rest, ")") { // gdb without an address: place (i=3) at c.cpp:8
 		if strings.Contains(rest, ") at ") {
 			return symbolFrame(rest), true
@@ -93,11 +93,11 @@ func numberedFrame(b string) (incident.Frame, bool) {
 // symbolFrame reads "main /srv/c.cpp:12", "_start (/srv/app+0x52e0)", "place (i=3) at c.cpp:8".
 func symbolFrame(s string) incident.Frame {
 	name, file, line := s, "", 0
-	if k := strings.LastIndex(s, ") at "); k > 0 {
+	if k := lastIndex(s, ") at "); k > 0 {
 		name = s[:k+1]
 		file, line, _ = splitPos(s[k+5:])
-	} else if strings.HasSuffix(s, ")") && strings.LastIndex(s, " (") > 0 {
-		k := strings.LastIndex(s, " (")
+	} else if strings.HasSuffix(s, ")") && lastIndex(s, " (") > 0 {
+		k := lastIndex(s, " (")
 		name, file = s[:k], s[k+2:len(s)-1]
 		if p := strings.LastIndexByte(file, '+'); p > 0 {
 			file = strings.TrimRight(file[:p], " ")
@@ -118,7 +118,7 @@ func symbolName(s string) string {
 			return strings.TrimRight(s[:k], " ")
 		}
 	}
-	if k := strings.LastIndex(s, " + "); k > 0 && run(s, k+3, 12) == len(s)-k-3 {
+	if k := lastIndex(s, " + "); k > 0 && run(s, k+3, 12) == len(s)-k-3 {
 		s = s[:k]
 	}
 	return s
@@ -146,7 +146,7 @@ func nativeFrame(b string) (incident.Frame, bool) {
 			return incident.Frame{}, false
 		}
 		name := b[open+1 : end]
-		if k := strings.LastIndex(name, "+0x"); k >= 0 {
+		if k := lastIndex(name, "+0x"); k >= 0 {
 			name = name[:k]
 		}
 		return incident.Frame{File: b[:open], Function: name, InApp: nativeInApp(b[:open], name)}, true
@@ -172,12 +172,12 @@ func nativeFrame(b string) (incident.Frame, bool) {
 		s = strings.TrimLeft(s[k+1:], " ")
 	}
 	var f incident.Frame
-	if k := strings.LastIndex(s, " at "); k > 0 {
+	if k := lastIndex(s, " at "); k > 0 {
 		f.File, f.Line, _ = splitPos(s[k+4:])
 		s = s[:k]
 	}
 	module := ""
-	if k := strings.LastIndex(s, " in "); k > 0 {
+	if k := lastIndex(s, " in "); k > 0 {
 		s, module = s[:k], s[k+4:]
 	}
 	if k := strings.Index(s, "0x"); k >= 0 {

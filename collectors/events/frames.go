@@ -76,15 +76,15 @@ func splitPos(s string) (file string, line int, ok bool) {
 
 // atFrame reads what stands behind "at " in the traces of the JVM, of JavaScript and of .NET.
 func atFrame(b string) (incident.Frame, bool) {
-	if k := strings.LastIndex(b, " in "); k > 0 { // .NET: A.B.C(String x) in /src/f.cs:line 12
-		if j := strings.LastIndex(b, ":line "); j > k {
+	if k := lastIndex(b, " in "); k > 0 { // .NET: A.B.C(String x) in /src/f.cs:line 12
+		if j := lastIndex(b, ":line "); j > k {
 			n, err := strconv.Atoi(strings.TrimSpace(b[j+6:]))
 			if err == nil {
 				return dotNetFrame(b[:k], b[k+4:j], n), true
 			}
 		}
 	}
-	open := strings.LastIndex(b, " (")
+	open := lastIndex(b, " (")
 	if open > 0 && strings.HasSuffix(b, ")") { // JavaScript: name (file:line:column)
 		in := b[open+2 : len(b)-1]
 		name := strings.TrimPrefix(strings.TrimPrefix(b[:open], "async "), "new ")

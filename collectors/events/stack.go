@@ -276,7 +276,7 @@ func (sr *stackReader) head(b string) {
 		if strings.HasSuffix(text, ":") {
 			text = "" // it is on the next line
 		} else if strings.HasPrefix(text, "'") { // before Rust 1.73
-			if k := strings.LastIndex(text, "', "); k > 0 {
+			if k := lastIndex(text, "', "); k > 0 {
 				text = text[1:k]
 			}
 		}
@@ -325,7 +325,7 @@ func (sr *stackReader) head(b string) {
 		set(langBeam, typ, text)
 		return
 	}
-	if k := strings.LastIndex(b, " at "); k > 0 && len(cur.frames) == 0 { // Perl: text at /srv/t.pl line 2.
+	if k := lastIndex(b, " at "); k > 0 && len(cur.frames) == 0 { // Perl: text at /srv/t.pl line 2.
 		if file, line, ok := perlPlace(b[k+4:]); ok {
 			cur.text, cur.named = b[:k], true
 			sr.frame(incident.Frame{File: file, Line: line, InApp: perlInApp(file)}, "")
@@ -342,7 +342,7 @@ func (sr *stackReader) head(b string) {
 		return
 	}
 	// an exception behind other words of the message: "Servlet.service() threw exception [... ] with root cause"
-	if k := strings.LastIndex(b, ": "); k > 0 {
+	if k := lastIndex(b, ": "); k > 0 {
 		start := strings.LastIndexByte(b[:k], ' ') + 1
 		if t, x, ok := exceptionHeader(b[start:]); ok && len(t) > 5 {
 			set(langNone, t, x)
@@ -364,11 +364,11 @@ func (sr *stackReader) phpHead(s string) {
 	sr.lang = langPHP
 	text := s
 	var fr incident.Frame
-	if k := strings.LastIndex(s, " in "); k > 0 {
+	if k := lastIndex(s, " in "); k > 0 {
 		if file, line, ok := splitPos(s[k+4:]); ok {
 			text, fr = s[:k], incident.Frame{File: file, Line: line, InApp: inApp(langPHP, file, "")}
 		}
-	} else if k := strings.LastIndex(s, " at "); k > 0 {
+	} else if k := lastIndex(s, " at "); k > 0 {
 		if file, line, ok := splitPos(strings.TrimSuffix(s[k+4:], ")")); ok {
 			text, fr = s[:k], incident.Frame{File: file, Line: line, InApp: inApp(langPHP, file, "")}
 		}
@@ -393,7 +393,7 @@ func (sr *stackReader) rubyHead(b string) {
 	}
 	text := b[e+3:]
 	if strings.HasSuffix(text, ")") {
-		if p := strings.LastIndex(text, " ("); p >= 0 {
+		if p := lastIndex(text, " ("); p >= 0 {
 			cur.typ, text = text[p+2:len(text)-1], text[:p]
 		}
 	}

@@ -175,7 +175,7 @@ func beginTrace(s string) trace {
 		return trace{lang: langRuby}
 	}
 	if last == '.' {
-		if k := strings.LastIndex(t, " at "); k > 0 {
+		if k := lastIndex(t, " at "); k > 0 {
 			if _, _, ok := perlPlace(t[k+4:]); ok {
 				return trace{lang: langPerl}
 			}
