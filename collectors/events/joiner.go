@@ -311,7 +311,7 @@ func (j *Joiner) readFirst(e *event, raw, body string) {
 
 // refines says whether t is the same second as outer, whose year may be a guess.
 func refines(t, outer time.Time) bool {
-	if t == outer {
+	if t.Equal(outer) {
 		return true
 	}
 	t, outer = t.UTC().Truncate(time.Second), outer.UTC()
