@@ -198,6 +198,16 @@ func (r *reader) readHAProxy(s string, h *head) bool {
 	return true
 }
 
+// readTimedHAProxy is readHAProxy for a line with a time in front, which its log to stdout or another program put there.
+func (r *reader) readTimedHAProxy(s string, h *head) bool {
+	b := strings.Index(s[:min(len(s), 128)], " [")
+	if b < 0 || !isDigit(at(s, b+2)) || !r.readHAProxy(s[strings.LastIndexByte(s[:b], ' ')+1:], h) {
+		return false
+	}
+	h.full, h.show = "", ""
+	return true
+}
+
 // methodField gives where "method=" stands in s, -1 where it does not.
 func methodField(s string) int {
 	for i := 0; ; i++ {

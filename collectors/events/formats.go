@@ -97,7 +97,12 @@ func (r *reader) read(s string, h *head) {
 			return
 		}
 	}
+	logger := h.logger
 	if !r.scanText(s, h) {
+		return
+	}
+	if h.timed && !h.leveled && r.readTimedHAProxy(s, h) {
+		h.logger, h.thread = logger, ""
 		return
 	}
 	if h.logger == "" {

@@ -24,6 +24,8 @@ func TestPlain(t *testing.T) {
 		{"gin", `[GIN] 2024/01/02 - 15:04:05 | 500 |    1.234567ms |        10.0.0.1 | GET      "/carts/7"`, sec5, fail, rec{Format: "access", Message: `GET "/carts/7" 500`, HTTPStatus: 500}, ""},
 		{"chi", `2024/01/02 15:04:05 "GET http://shop/carts/7 HTTP/1.1" from 127.0.0.1:5000 - 500 12B in 1.2ms`, sec5, fail, rec{HTTPStatus: 500}, ""},
 		{"haproxy", `Jan  2 15:04:05 web1 haproxy[77]: 10.0.0.1:5000 [02/Jan/2024:15:04:05.123] front back/shop1 0/0/1/2/3 503 212 - - ---- 1/1/0/0/0 0/0 "GET /carts/7 HTTP/1.1"`, milli5, fail, rec{Format: "access", PID: "77", HTTPStatus: 503}, ""},
+		{"haproxy to stdout with a time", `2024-01-02T15:04:05.500+00:00 10.0.0.1:5000 [02/Jan/2024:15:04:05.123] front back/shop1 0/0/1/2/3 503 212 - - ---- 1/1/0/0/0 0/0 "GET /carts/7 HTTP/1.1"`, milli5, fail, rec{Format: "access", Message: `"GET /carts/7 HTTP/1.1" 503`, HTTPStatus: 503}, ""},
+		{"haproxy with a time, IPv6 and fine", `2024-01-02 15:04:05 fd00::7:5000 [02/Jan/2024:15:04:05.123] front back/shop1 0/0/1/2/3 200 212 - - ---- 1/1/0/0/0 0/0 "GET /errors HTTP/1.1"`, milli5, info, rec{Format: "access", HTTPStatus: 200}, ""},
 		{"no request", `GET ready for 500 new carts`, "", unset, rec{Message: "GET ready for 500 new carts"}, ""},
 
 		// web servers
