@@ -88,10 +88,12 @@ const pieceCost = 48
 // maxSpans bounds how many gaps between an event's lines are remembered.
 const maxSpans = 1024
 
-// cut drops lines from the middle of an event that has become too large: three quarters of limit stay of its beginning,
-// and half of what is left of its end.
+// cut drops lines from the middle of an event that has become too large: three quarters of the room stay of its
+// beginning, and half of what is left of its end.
 func (e *event) cut(limit int) {
 	e.truncated = true
+	// Of the room beside the first line's body, or an event with a large one would be cut again with each further line.
+	limit = max(limit-e.firstCost(), 0)
 	keep := limit - limit/4
 	n, i := 0, 0
 	for i < len(e.pieces) && (i == 0 || n+e.pieces[i].size() <= keep) {

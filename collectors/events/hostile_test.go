@@ -161,3 +161,29 @@ func TestLearningGivesUp(t *testing.T) {
 		})
 	}
 }
+
+// A line that the container engine split into very many parts stays within the bounds of an event: one that is over them would
+// be cut again with each further part.
+func TestSplitLineIsBounded(t *testing.T) {
+	const limit = 16 << 10
+	j, err := NewJoiner(Config{MaxEvent: limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(s string) { j.Add(Line{Text: s}, func(*incident.Record) {}) }
+	for i := range 200 {
+		add(fmt.Sprintf("2024-02-03T04:05:06.000000001Z stdout P part %d %s", i, strings.Repeat("x", 40)))
+	}
+	add("2024-02-03T04:05:06.000000001Z stdout F the end")
+	j.decide(func(*incident.Record) {}) // it is held back
+	if len(j.groups) != 1 || j.groups[0].ev == nil {
+		t.Fatal("no event waits")
+	}
+	e := j.groups[0].ev
+	if got := e.bytes; got > limit {
+		t.Errorf("the event takes %d bytes, of %d", got, limit)
+	}
+	if !strings.HasSuffix(e.body, "the end") || len(e.body) < limit/2 {
+		t.Errorf("the line has %d bytes", len(e.body))
+	}
+}
