@@ -67,8 +67,6 @@ var realKnown = map[string]string{
 	"redis.log: a warning by its word":               "a message that begins with WARNING is an error for the words behind that",
 	"redis.log: crash":                               "'crashed by signal' is a warning, by Redis' mark #",
 	"redis.log: nothing provoked":                    "lines of the report of a crash are problems of their own",
-	"ruby.log: exception logged":                     "'message (Class)' behind the header of Ruby's Logger is not read, and its trace is",
-	"ruby.log: uncaught with its cause":              "Ruby's uncaught exception is joined to the trace that was logged before it",
 	"syslog-5424.log: trace in one line":             realOctal,
 	"syslog-iso.log: trace in one line":              realOctal,
 	"syslog.log: trace in one line":                  realOctal,

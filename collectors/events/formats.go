@@ -86,6 +86,7 @@ func (r *reader) read(s string, h *head) {
 		}
 		if at(s, 1) == ',' && at(s, 3) == '[' { // Ruby's Logger: E, [time #pid] ERROR -- : message
 			if r.scanText(s[3:], h) {
+				h.progname(s)
 				return
 			}
 		}
@@ -110,6 +111,14 @@ func (r *reader) read(s string, h *head) {
 	}
 	if !h.leveled {
 		postgresTail(h)
+	}
+}
+
+// progname takes the name that a Ruby program gave its Logger, "ERROR -- shop: message", for the logger.
+func (h *head) progname(s string) {
+	k := strings.Index(s[:min(len(s), 80)], " -- ") + 4
+	if n := tokenEnd(s, k); k > 4 && n > k+1 && s[n-1] == ':' && h.logger == "" && h.msg == s[k:] {
+		h.logger, h.msg = s[k:n-1], strings.TrimPrefix(s[n:], " ")
 	}
 }
 

@@ -38,7 +38,10 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 		return j.because(whySyntaxError, false) // a SyntaxError, which has no line before its File
 	}
 	if e.tr.lang == langRuby && rubyStart(b) {
-		return j.because(whyCause, e.tr.phase == phaseFrames && body != e.body) // a cause; the same again is the next crash
+		// A cause follows what Ruby itself printed, with "from" before its frames; the same again, or behind the bare frames that a
+		// logger prints, is the next crash.
+		last := &e.pieces[len(e.pieces)-1]
+		return j.because(whyCause, e.tr.phase == phaseFrames && body != e.body && strings.HasPrefix(trimIndent(last.body), "from "))
 	}
 	if e.tr.step(body) {
 		return j.because(whyGrammar, true)

@@ -46,6 +46,27 @@ func TestPrinted(t *testing.T) {
 2024-01-02 15:04:05,123 ERROR depot: KeyError: 'crane'
 2024-01-02 15:04:05,123 ERROR depot: the crane is stuck
 `, []string{"1-4 error KeyError: 'fork' [KeyError: 'fork']", "5-8 error KeyError: 'crane' [KeyError: 'crane']", "9-9 error depot: the crane is stuck"}},
+		{"Ruby's Logger: an exception, and an uncaught one with its cause behind it", `
+E, [2024-01-02T15:04:05.123456 #77] ERROR -- depot: no fork for pallet 7 (ForkError)
+depot.rb:23:in 'rescue in lift'
+depot.rb:20:in 'lift'
+depot.rb:31:in '<main>'
+depot.rb:23:in 'rescue in lift': no fork for pallet 8 (Depot::ForkError)
+	from depot.rb:20:in 'lift'
+	from depot.rb:31:in '<main>'
+depot.rb:17:in 'fork': undefined method 'take' for nil:NilClass (NoMethodError)
+	from depot.rb:21:in 'lift'
+	from depot.rb:31:in '<main>'
+I, [2024-01-02T15:04:05.223456 #77]  INFO -- : pallet 9 begun
+`, []string{"1-4 error no fork for pallet 7 (ForkError) [ForkError: no fork for pallet 7]",
+			"5-10 error depot.rb:23:in 'rescue in lift': no fork for pallet 8 (Depot::ForkError) [NoMethodError: undefined method 'take' for nil:NilClass]",
+			"11-11 info pallet 9 begun"}},
+		{"two that Ruby's Logger prints without its header", `
+depot.rb:23:in 'lift': no fork (ForkError)
+depot.rb:31:in '<main>'
+depot.rb:24:in 'lift': no crane (CraneError)
+depot.rb:31:in '<main>'
+`, []string{"1-2 error depot.rb:23:in 'lift': no fork (ForkError) [ForkError: no fork]", "3-4 error depot.rb:24:in 'lift': no crane (CraneError) [CraneError: no crane]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

@@ -38,6 +38,7 @@ type stackReader struct {
 	system     bool   // the frames so far are of the runtime's own stack, which comes before the goroutine's
 	causes     bool   // in the list of causes that Rust's anyhow prints
 	said       string // the first line that says something, where the first one is only a ruler
+	classed    string // a first line "text (Class)", which Ruby's Logger makes of an exception; its frames follow
 	fileIndent int    // indentation of Python's last File line
 }
 
@@ -59,7 +60,7 @@ func (sr *stackReader) add(s string) {
 	defer func() { sr.prev = b }()
 	if len(sr.blocks) == 0 {
 		sr.blocks = append(sr.blocks, block{})
-		sr.suppressed = -1
+		sr.suppressed, sr.classed = -1, ""
 	}
 	f, ok := parseFrame(b, sr.prev)
 	if !ok {
@@ -173,6 +174,9 @@ func (sr *stackReader) add(s string) {
 		return
 	}
 	cur := &sr.blocks[sr.cur]
+	if sr.prev == "" && rubyClassed(b) {
+		sr.classed = b
+	}
 	if rubyStart(b) {
 		sr.rubyHead(b)
 		return
@@ -191,6 +195,10 @@ func (sr *stackReader) frame(f incident.Frame, b string) {
 		return
 	}
 	cur := &sr.blocks[sr.cur]
+	if len(cur.frames) == 0 && !cur.named && sr.classed != "" && rubyFrame(b) {
+		k := lastIndex(sr.classed, " (")
+		cur.typ, cur.text, cur.named = sr.classed[k+2:len(sr.classed)-1], sr.classed[:k], true
+	}
 	if goFile(b) {
 		sr.lang = langGo
 	}
@@ -398,6 +406,20 @@ func (sr *stackReader) rubyHead(b string) {
 		}
 	}
 	cur.text, cur.named = text, true
+}
+
+// rubyClassed says whether b is "text (Class)".
+func rubyClassed(b string) bool {
+	k := lastIndex(b, " (")
+	if k < 1 || b[len(b)-1] != ')' || !isUpper(at(b, k+2)) {
+		return false
+	}
+	for i := k + 2; i < len(b)-1; i++ {
+		if !isWord(b[i]) && b[i] != ':' {
+			return false
+		}
+	}
+	return true
 }
 
 // root gives the block of the root cause, nil where there was neither exception nor frame.

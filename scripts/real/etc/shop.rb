@@ -42,5 +42,5 @@ end
   end
 end
 tell('uncaught with its cause', true, ["no price for order-last (PriceError)", "undefined method `fetch' for nil:NilClass (NoMethodError)"],
-     exception: 'NoMethodError', frame: 'price')
+     exception: 'NoMethodError', frame: 'price', untimed: true)
 save('order-last')
