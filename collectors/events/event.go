@@ -202,6 +202,11 @@ func (j *Joiner) record(e *event, rec *incident.Record) {
 		rec.Message, rec.Truncated = incident.CutText(rec.Message, j.cfg.MaxEvent), true
 	}
 	j.stack(e, rec)
+	// Applications say "request failed" of everything that fails: what it was stands in the error, and two errors under one
+	// message are two problems.
+	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
+		rec.Message += ": " + h.errText
+	}
 	if rec.Severity <= incident.SeverityInfo && !h.whole && h.status == 0 {
 		rec.HTTPStatus = accessStatus(rec.Message)
 		if rec.HTTPStatus > 0 {

@@ -36,10 +36,10 @@ func TestLines(t *testing.T) {
 	}{
 		// structured
 		{"slog json", `{"time":"2024-01-02T15:04:05.123Z","level":"ERROR","msg":"request failed","error":"dial tcp: refused","id":7}`, "json", milli, fail,
-			"request failed", incident.Record{ExceptionMessage: "dial tcp: refused"}},
+			"request failed: dial tcp: refused", incident.Record{ExceptionMessage: "dial tcp: refused"}},
 		{"zap", `{"level":"error","ts":1704207845.123,"logger":"db","caller":"db/pool.go:42","msg":"query failed","stacktrace":"main.query\n\t/srv/api/db.go:12\nmain.main\n\t/srv/api/main.go:9"}`,
 			"json", milli, fail, "query failed", incident.Record{Logger: "db"}},
-		{"zerolog", `{"level":"warn","error":"timeout","time":1704207845,"message":"slow"}`, "json", at, warn, "slow", incident.Record{ExceptionMessage: "timeout"}},
+		{"zerolog", `{"level":"warn","error":"timeout","time":1704207845,"message":"slow"}`, "json", at, warn, "slow: timeout", incident.Record{ExceptionMessage: "timeout"}},
 		{"logrus json", `{"level":"fatal","msg":"no config","time":"2024-01-02T15:04:05Z"}`, "json", at, fatal, "no config", incident.Record{}},
 		{"pino", `{"level":50,"time":1704207845123,"pid":12,"hostname":"web1","msg":"boom","err":{"type":"TypeError","message":"x is not a function","stack":"TypeError: x is not a function\n    at run (/srv/web/a.js:3:5)"}}`,
 			"json", milli, fail, "boom", incident.Record{PID: "12", Host: "web1", Exception: "TypeError", ExceptionMessage: "x is not a function"}},
@@ -66,7 +66,7 @@ func TestLines(t *testing.T) {
 		{"gelf", `{"version":"1.1","host":"web1","short_message":"no","level":3,"timestamp":1704207845.123}`, "json", milli, fail, "no", incident.Record{Host: "web1"}},
 		{"cee in syslog", `Jan  2 15:04:05 web1 app[1]: @cee: {"msg":"x","level":"error"}`, "json", at, fail, "x", incident.Record{Host: "web1", PID: "1"}},
 		{"json without a level", `{"msg":"connection refused"}`, "json", "", fail, "connection refused", incident.Record{}},
-		{"logfmt", `time="2024-01-02T15:04:05Z" level=error msg="no \"luck\"" error="dial: refused"`, "logfmt", at, fail, `no "luck"`, incident.Record{ExceptionMessage: "dial: refused"}},
+		{"logfmt", `time="2024-01-02T15:04:05Z" level=error msg="no \"luck\"" error="dial: refused"`, "logfmt", at, fail, `no "luck": dial: refused`, incident.Record{ExceptionMessage: "dial: refused"}},
 		{"go-kit", `ts=2024-01-02T15:04:05.123Z caller=main.go:12 level=warn msg=late err=nil`, "logfmt", milli, warn, "late", incident.Record{Logger: "main.go:12"}},
 		{"heroku router", `at=error code=H12 desc="Request timeout" method=GET path="/" status=503`, "logfmt", "", fail, "Request timeout", incident.Record{}},
 

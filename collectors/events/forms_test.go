@@ -180,7 +180,7 @@ func TestOuterTime(t *testing.T) {
 func TestKlogBody(t *testing.T) {
 	const body = `"Sync failed" err="stock is locked" basket="shop/7"`
 	a, b := one(t, `E0102 15:04:05.123000       1 sync.go:31] `+body), one(t, body)
-	if a.Message != "Sync failed" || b.Message != a.Message || b.ExceptionMessage != "stock is locked" || b.Severity != incident.SeverityError {
+	if a.Message != "Sync failed: stock is locked" || b.Message != a.Message || b.ExceptionMessage != "stock is locked" || b.Severity != incident.SeverityError {
 		t.Errorf("%q %q, %q, %v", a.Message, b.Message, b.ExceptionMessage, b.Severity)
 	}
 	for _, s := range []string{`"Sync" failed err=x`, `"Sync failed"`, `"Sync failed" badly`, `"Sync failed`} {

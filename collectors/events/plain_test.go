@@ -60,7 +60,7 @@ func TestPlain(t *testing.T) {
 		{"zerolog console", "\x1b[90m3:04PM\x1b[0m \x1b[31mERR\x1b[0m main.go:14 > cannot pay", "2024-05-31T15:04:00Z", fail, rec{Logger: "main.go:14", Message: "cannot pay"}, ""},
 
 		// klog
-		{"klog structured", `E0102 15:04:05.123000       1 sync.go:31] "Sync failed" err="stock is locked" basket="shop/7"`, milli5, fail, rec{Format: "klog", Message: "Sync failed", ExceptionMessage: "stock is locked", Logger: "sync.go:31"}, ""},
+		{"klog structured", `E0102 15:04:05.123000       1 sync.go:31] "Sync failed" err="stock is locked" basket="shop/7"`, milli5, fail, rec{Format: "klog", Message: "Sync failed: stock is locked", ExceptionMessage: "stock is locked", Logger: "sync.go:31"}, ""},
 		{"klog structured nil", `I0102 15:04:05.123000       1 sync.go:31] "Synced" err=<nil> basket="shop/7"`, milli5, info, rec{Format: "klog", Message: "Synced"}, ""},
 
 		// databases
