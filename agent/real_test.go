@@ -53,8 +53,6 @@ type realProvoked struct {
 var realKnown = map[string]string{
 	"django.log: logger":                             realDjango,
 	"django.log: message":                            realDjango,
-	"express.log: upstream":                          realLabelled,
-	"express-dev.log: upstream":                      realLabelled,
 	"haproxy.log: backend down, without a level":     realNoServer,
 	"haproxy-raw.log: backend down, without a level": realNoServer,
 	"journal-json.log: trace among others":           "entries that journalctl wrote as JSON are not taken for the lines of one writer",
@@ -75,7 +73,6 @@ var realKnown = map[string]string{
 // Reasons that more than one log has.
 const (
 	realDjango   = "time, level, logger, process, thread, one space between each, as Django's own documents have it, is not learned"
-	realLabelled = "the exception behind words of the log call, 'words: Error: text' with frames below, is not read"
 	realNoServer = "'has no server available', without a level, is no problem by its words"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
 	realKilled   = "PostgreSQL says at its level LOG that a process of its own was killed by a signal"

@@ -67,6 +67,19 @@ depot.rb:31:in '<main>'
 depot.rb:24:in 'lift': no crane (CraneError)
 depot.rb:31:in '<main>'
 `, []string{"1-2 error depot.rb:23:in 'lift': no fork (ForkError) [ForkError: no fork]", "3-4 error depot.rb:24:in 'lift': no crane (CraneError) [CraneError: no crane]"}},
+		{"Node: an exception behind words", `
+the crane at dock 7 failed: Error: connect ECONNREFUSED 127.0.0.1:9
+    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1611:16) {
+  errno: -111,
+  code: 'ECONNREFUSED'
+}
+dock 8: no crane Error [ERR_DOCK_CLOSED]: closed: since noon
+    at open (/srv/depot/dock.js:3:9)
+dock 9: TypeError: cannot read 'crane': none
+    at open (/srv/depot/dock.js:3:9)
+`, []string{"1-5 error the crane at dock 7 failed: Error: connect ECONNREFUSED 127.0.0.1:9 [Error: connect ECONNREFUSED 127.0.0.1:9]",
+			"6-7 error dock 8: no crane Error [ERR_DOCK_CLOSED]: closed: since noon [Error: closed: since noon]",
+			"8-9 error dock 9: TypeError: cannot read 'crane': none [TypeError: cannot read 'crane': none]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

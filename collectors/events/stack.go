@@ -38,7 +38,7 @@ type stackReader struct {
 	system     bool   // the frames so far are of the runtime's own stack, which comes before the goroutine's
 	causes     bool   // in the list of causes that Rust's anyhow prints
 	said       string // the first line that says something, where the first one is only a ruler
-	classed    string // a first line "text (Class)", which Ruby's Logger makes of an exception; its frames follow
+	first      string // the event's first line, where it names no exception by itself
 	fileIndent int    // indentation of Python's last File line
 }
 
@@ -60,7 +60,7 @@ func (sr *stackReader) add(s string) {
 	defer func() { sr.prev = b }()
 	if len(sr.blocks) == 0 {
 		sr.blocks = append(sr.blocks, block{})
-		sr.suppressed, sr.classed = -1, ""
+		sr.suppressed, sr.first = -1, b
 	}
 	f, ok := parseFrame(b, sr.prev)
 	if !ok {
@@ -174,9 +174,6 @@ func (sr *stackReader) add(s string) {
 		return
 	}
 	cur := &sr.blocks[sr.cur]
-	if sr.prev == "" && rubyClassed(b) {
-		sr.classed = b
-	}
 	if rubyStart(b) {
 		sr.rubyHead(b)
 		return
@@ -195,9 +192,8 @@ func (sr *stackReader) frame(f incident.Frame, b string) {
 		return
 	}
 	cur := &sr.blocks[sr.cur]
-	if len(cur.frames) == 0 && !cur.named && sr.classed != "" && rubyFrame(b) {
-		k := lastIndex(sr.classed, " (")
-		cur.typ, cur.text, cur.named = sr.classed[k+2:len(sr.classed)-1], sr.classed[:k], true
+	if sr.first != "" && sr.cur == 0 && len(cur.frames) == 0 && !cur.named {
+		sr.firstLine(b)
 	}
 	if goFile(b) {
 		sr.lang = langGo
@@ -213,6 +209,33 @@ func (sr *stackReader) frame(f incident.Frame, b string) {
 		cur.frames = append(cur.frames[:0], cur.frames[1:]...) // the most recent come last
 	}
 	cur.frames = append(cur.frames, f)
+}
+
+// firstLine reads the exception that the words of the first line tell of, now that the first frame says whose it is.
+func (sr *stackReader) firstLine(frame string) {
+	cur, s := &sr.blocks[sr.cur], sr.first
+	sr.first = ""
+	switch {
+	case rubyFrame(frame) && rubyClassed(s): // Ruby's Logger makes "text (Class)" of an exception
+		k := lastIndex(s, " (")
+		cur.typ, cur.text, cur.named = s[k+2:len(s)-1], s[:k], true
+	case strings.HasPrefix(frame, "at "): // console.error("words:", exception)
+		for i := 0; i < min(len(s), 512); i++ {
+			k := strings.Index(s[i:], ": ")
+			if k < 0 {
+				return
+			}
+			i += k
+			end := i
+			if at(s, i-1) == ']' { // Error [ERR_SOMETHING]: text
+				end = max(lastIndex(s[:i], " ["), 0)
+			}
+			if typ, text, ok := exceptionHeader(s[strings.LastIndexByte(s[:end], ' ')+1:]); ok {
+				cur.typ, cur.text, cur.named = typ, text, true
+				return
+			}
+		}
+	}
 }
 
 func (sr *stackReader) push(k blockKind) {
