@@ -25,8 +25,9 @@ package cluster
 //
 // Masking decides accuracy, so it has to be the same everywhere; merging depends on what a host happened to see. That is
 // why an id is a hash of the masked signature (or stack) that came first, and why merges only make aliases. A version of
-// this package that masks differently gives other ids to what it reads differently. That happened once, with version 2 of
-// the state (memory.go): what version 1 kept is learned anew, with the same id where the signature is the same.
+// this package that masks differently gives other ids to what it reads differently. That happened with
+// versions 2 and 3 of the state (memory.go): what older ones kept is learned anew, with the same id where the signature is
+// the same. Where it is not, a problem that was known or ignored is a new one, once.
 //
 // A template (template.go) shows what a place has had so far, and "<*>" once it varied; what is numeric-like is "<*>" at
 // once. The unit of a number and the name before one ("took <*> ms", "node-<*>") stay until they vary, too.
