@@ -59,11 +59,6 @@ var realKnown = map[string]string{
 	"logback-async.log: thread":                      "[thread] behind the logger, as in %p %c [%t] %m, is not read",
 	"node-heap.log: out of memory":                   realHeap,
 	"node-heap.log: nothing provoked":                realHeap,
-	"postgresql.log: killed":                         realKilled,
-	"postgresql.json.log: killed":                    realKilled,
-	"postgresql.csv.log: killed":                     realKilled,
-	"redis.log: a warning by its word":               "a message that begins with WARNING is an error for the words behind that",
-	"redis.log: crash":                               "'crashed by signal' is a warning, by Redis' mark #",
 	"redis.log: nothing provoked":                    "lines of the report of a crash are problems of their own",
 	"syslog-5424.log: trace in one line":             realOctal,
 	"syslog-iso.log: trace in one line":              realOctal,
@@ -75,7 +70,6 @@ const (
 	realDjango   = "time, level, logger, process, thread, one space between each, as Django's own documents have it, is not learned"
 	realNoServer = "'has no server available', without a level, is no problem by its words"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
-	realKilled   = "PostgreSQL says at its level LOG that a process of its own was killed by a signal"
 	realOctal    = "rsyslog's #012 for a line's end, in a line that doesn't begin with one, is not undone"
 )
 

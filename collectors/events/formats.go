@@ -244,7 +244,7 @@ func (r *reader) readRedis(s string, h *head) bool {
 	h.pid, h.format, h.time = s[:n], FormatRedis, r.resolve(&st)
 	h.timed, h.leveled, h.headed = true, true, true
 	h.msg = s[i+2:]
-	if s[i] == '#' { // the highest level there is
+	if s[i] == '#' && !hasAnyPrefix(h.msg, "WARNING ", "WARNING: ") { // the highest level there is; what says that it is a warning is one
 		h.sev = max(h.sev, wordSeverity(h.msg))
 	}
 	return true

@@ -304,6 +304,9 @@ func (j *Joiner) readFirst(e *event, raw, body string) {
 	j.rd.prof, j.rd.fit = e.prof, fitNone
 	outer, transport := e.h.time, e.h.format == FormatSyslog
 	j.rd.read(body, &e.h)
+	if e.h.leveled && e.h.sev == incident.SeverityInfo {
+		e.h.postmaster()
+	}
 	if transport && !outer.IsZero() && !refines(e.h.time, outer) {
 		e.h.time = outer // of a time within the message nobody knows what it is of
 	}

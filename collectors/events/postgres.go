@@ -156,3 +156,17 @@ func postgresTail(h *head) bool {
 	h.msg = m[k+3:]
 	return true
 }
+
+// postmaster sets the severity of what PostgreSQL says of processes of its own that ended as none should. Its level LOG is not a low
+// one: it means that the administrator has to know. A worker that exits with code 1 was told to.
+func (h *head) postmaster() {
+	k := strings.IndexByte(h.msg[:min(len(h.msg), 96)], '(')
+	if k < 8 || !strings.HasPrefix(h.msg[k:], "(PID ") {
+		return
+	}
+	e := k + 5 + run(h.msg, k+5, 12)
+	if what := h.msg[e:]; strings.HasPrefix(what, ") was terminated by signal ") && !strings.HasPrefix(what[27:], "15") ||
+		strings.HasPrefix(h.msg, "server process ") && strings.HasPrefix(what, ") exited with exit code ") {
+		h.sev = incident.SeverityError
+	}
+}

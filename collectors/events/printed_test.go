@@ -80,6 +80,28 @@ dock 9: TypeError: cannot read 'crane': none
 `, []string{"1-5 error the crane at dock 7 failed: Error: connect ECONNREFUSED 127.0.0.1:9 [Error: connect ECONNREFUSED 127.0.0.1:9]",
 			"6-7 error dock 8: no crane Error [ERR_DOCK_CLOSED]: closed: since noon [Error: closed: since noon]",
 			"8-9 error dock 9: TypeError: cannot read 'crane': none [TypeError: cannot read 'crane': none]"}},
+		{"PostgreSQL's processes", `
+2024-01-02 15:04:05.123 UTC [77] LOG:  server process (PID 99) was terminated by signal 9: Killed
+2024-01-02 15:04:05.123 UTC [77] DETAIL:  Failed process was running: select 1
+2024-01-02 15:04:05.124 UTC [77] LOG:  terminating any other active server processes
+2024-01-02 15:04:05.125 UTC [77] LOG:  server process (PID 98) exited with exit code 2
+2024-01-02 15:04:05.126 UTC [77] LOG:  autovacuum launcher process (PID 97) was terminated by signal 15: Terminated
+2024-01-02 15:04:05.127 UTC [77] LOG:  background worker "logical replication launcher" (PID 96) exited with exit code 1
+2024-01-02 15:04:05.128 UTC [77] LOG:  background worker "parallel worker" (PID 95) was terminated by signal 11: Segmentation fault
+{"timestamp":"2024-01-02 15:04:05.129 UTC","pid":77,"error_severity":"LOG","message":"checkpointer process (PID 94) was terminated by signal 6: Aborted"}
+2024-01-02 15:04:05.130 UTC,,,77,,6b0375d5.251,4,,2024-01-02 15:04:00 UTC,,0,LOG,00000,"server process (PID 93) was terminated by signal 9: Killed",,,,,,,,,"","postmaster",,0
+`, []string{"1-2 error server process (PID 99) was terminated by signal 9: Killed", "3-3 info terminating any other active server processes",
+			"4-4 error server process (PID 98) exited with exit code 2", "5-5 info autovacuum launcher process (PID 97) was terminated by signal 15: Terminated",
+			`6-6 info background worker "logical replication launcher" (PID 96) exited with exit code 1`,
+			`7-7 error background worker "parallel worker" (PID 95) was terminated by signal 11: Segmentation fault`,
+			"8-8 error checkpointer process (PID 94) was terminated by signal 6: Aborted", "9-9 error server process (PID 93) was terminated by signal 9: Killed"}},
+		{"Redis' highest level", `
+7:M 02 Jan 2024 15:04:05.123 # WARNING: The backlog of 511 cannot be enforced, failed to read the limit
+7:M 02 Jan 2024 15:04:05.124 # Server 7.0.15 crashed by signal: 11
+7:M 02 Jan 2024 15:04:05.125 # Can't save in background: fork: Cannot allocate memory
+7:M 02 Jan 2024 15:04:05.126 # Server started, 0 errors
+`, []string{"1-1 warning WARNING: The backlog of 511 cannot be enforced, failed to read the limit", "2-2 error Server 7.0.15 crashed by signal: 11",
+			"3-3 error Can't save in background: fork: Cannot allocate memory", "4-4 warning Server started, 0 errors"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

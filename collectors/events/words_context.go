@@ -116,6 +116,8 @@ func (p *place) negated(pt part) bool {
 		return true
 	case isDigit(b[0][0]) && foldAny(b[1], "fixed", "cleared", "resolved", "corrected", "ignored", "suppressed", "handled"):
 		return true
+	case b[1] == "0" && isDigit(b[0][0]): // of a version: "depot 7.0.15 crashed"
+		return false
 	case pt != partBad && (none(b[1]) || fold(b[1], "without") || fold(b[1], "any") && none(b[2])):
 		if pt == partDone || pt == partDoes {
 			return true // "no units failed"
