@@ -53,24 +53,17 @@ type realProvoked struct {
 var realKnown = map[string]string{
 	"django.log: logger":                             realDjango,
 	"django.log: message":                            realDjango,
-	"haproxy.log: backend down, without a level":     realNoServer,
-	"haproxy-raw.log: backend down, without a level": realNoServer,
 	"journal-json.log: trace among others":           "entries that journalctl wrote as JSON are not taken for the lines of one writer",
 	"logback-async.log: thread":                      "[thread] behind the logger, as in %p %c [%t] %m, is not read",
 	"node-heap.log: out of memory":                   realHeap,
 	"node-heap.log: nothing provoked":                realHeap,
 	"redis.log: nothing provoked":                    "lines of the report of a crash are problems of their own",
-	"syslog-5424.log: trace in one line":             realOctal,
-	"syslog-iso.log: trace in one line":              realOctal,
-	"syslog.log: trace in one line":                  realOctal,
 }
 
 // Reasons that more than one log has.
 const (
 	realDjango   = "time, level, logger, process, thread, one space between each, as Django's own documents have it, is not learned"
-	realNoServer = "'has no server available', without a level, is no problem by its words"
 	realHeap     = "the last collections, the FATAL ERROR and the native stack of Node are one problem, and three events"
-	realOctal    = "rsyslog's #012 for a line's end, in a line that doesn't begin with one, is not undone"
 )
 
 // traceRest is how a line of a stack trace looks that was left out of its event.

@@ -102,6 +102,13 @@ dock 9: TypeError: cannot read 'crane': none
 7:M 02 Jan 2024 15:04:05.126 # Server started, 0 errors
 `, []string{"1-1 warning WARNING: The backlog of 511 cannot be enforced, failed to read the limit", "2-2 error Server 7.0.15 crashed by signal: 11",
 			"3-3 error Can't save in background: fork: Cannot allocate memory", "4-4 warning Server started, 0 errors"}},
+		{"the lines that rsyslog escaped within a message", `
+Jan  2 15:04:05 web1 depot[77]: ERROR cannot lift pallet 7#012Traceback (most recent call last):#012  File "/srv/depot/load.py", line 9, in lift#012    fork(ref)#012KeyError: 'fork'
+<13>1 2024-01-02T15:04:05.200000+00:00 web1 depot 77 - -  Traceback (most recent call last):#012  File "/srv/depot/load.py", line 9, in lift#012    fork(ref)#012KeyError: 'crane'#012
+2024-01-02T15:04:05.300000+00:00 web1 depot[77]: lifting failed: java.io.IOException: stuck#012#011at com.acme.Depot.lift(Depot.java:9)
+Jan  2 15:04:06 web1 depot[77]: pallet #012 and GH#012 are done, see #0123
+`, []string{"2-2 error KeyError: 'crane' [KeyError: 'crane']", "1-1 error cannot lift pallet 7 [KeyError: 'fork']",
+			"3-3 error lifting failed: java.io.IOException: stuck [java.io.IOException: stuck]", "4-4 info pallet #012 and GH#012 are done, see #0123"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

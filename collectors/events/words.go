@@ -323,7 +323,8 @@ func (p *place) phrase() bool {
 		return foldPrefix(rest, " or service not known")
 	case fold(w, "no"):
 		return foldPrefix(rest, " such file") || foldPrefix(rest, " such host") || foldPrefix(rest, " such device") ||
-			foldPrefix(rest, " space left") || foldPrefix(rest, " route to host") || foldPrefix(rest, " live upstreams")
+			foldPrefix(rest, " space left") || foldPrefix(rest, " route to host") || foldPrefix(rest, " live upstreams") ||
+			(foldPrefix(rest, " server available") || foldPrefix(rest, " servers available") || foldPrefix(rest, " backend available")) && !p.conditional()
 	case fold(w, "not"):
 		return foldPrefix(rest, " responding") || foldPrefix(rest, " permitted")
 	case fold(w, "oom"):

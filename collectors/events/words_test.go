@@ -217,6 +217,8 @@ var problemLines = []string{
 	"failed",
 	"bail out! cannot reach the database",
 	"Uncaught TypeError: cart.map is not a function",
+	"backend depot has no server available!",
+	"proxy: no servers available in pool depot",
 }
 
 // harmlessLines are lines that hold the words of trouble and mean none; a warning is as far as they may go.
@@ -428,6 +430,7 @@ var harmlessLines = []string{
 	"errors=none status=ok",
 	"watchdog: abort timeout is 30s",
 	"successfully recovered from a crash",
+	"queries wait if no server available",
 	// what a unit is called and described as
 	"Started crash.service - Reporter of crashes.",
 	"Starting depot-dump.service - Kernel crash dump capture...",

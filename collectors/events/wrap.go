@@ -220,7 +220,7 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 		}
 		// <PRI>time tag: message, as written to /dev/log
 		h.sev, h.format, h.time = syslogSeverity(pri&7), FormatSyslog, r.resolve(&st)
-		w.take(s[host:p-1], s[min(p+1, len(s)):])
+		w.take(s[host:p-1], unescapeLines(s[min(p+1, len(s)):]))
 		return true
 	}
 	if _, ok := levelWord(s[host:p]); ok {
@@ -266,8 +266,25 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 	} else if pid != "" {
 		body = address(body, h)
 	}
-	w.take(lane, strings.TrimPrefix(body, " "))
+	w.take(lane, unescapeLines(strings.TrimPrefix(body, " ")))
 	return true
+}
+
+// unescapeLines makes lines of a message that was sent as several: rsyslog writes their ends as #012, and tabs as #011. "ticket #012"
+// and "GH#012 is closed" are none.
+func unescapeLines(s string) string {
+	for i := 0; ; i += 4 {
+		k := strings.Index(s[i:], "#012")
+		if k < 0 {
+			return s
+		}
+		i += k
+		if next := s[i+4:]; i > 0 && s[i-1] != ' ' && (isLetter(at(next, 0)) || hasAnyPrefix(next, "  ", "#01")) {
+			break
+		}
+	}
+	s = strings.TrimSuffix(s, "#012")
+	return strings.NewReplacer("#012", "\n", "#011", "\t").Replace(s)
 }
 
 // address takes off what launchd and others put between tag and colon: " (service[123]):", " (service) <Notice>:", " <Error>:".
@@ -363,7 +380,7 @@ func (r *reader) unwrap5424(s string, i, pri int, w *wrapped, h *head) bool {
 	if f[2] != "" {
 		lane = f[2]
 	}
-	w.take(lane, strings.TrimPrefix(body, "\ufeff"))
+	w.take(lane, unescapeLines(strings.TrimPrefix(body, "\ufeff")))
 	return true
 }
 
