@@ -10,6 +10,8 @@ const (
 	phaseAsan                    // langReport: a sanitizer's report
 	phaseInnoDB                  // langReport: the monitor's output, up to its END line
 	phaseHash                    // langReport: the JVM's crash notice, every line of it begins with #
+	phaseHeap                    // langReport: what V8 prints when its heap is full
+	phaseRedis                   // langReport: Redis' report of its own crash, up to its END line
 	phaseEnding                  // langReport: only the closing ruler is still to come
 	phaseClosed                  // langReport: nothing goes on with it
 )
@@ -31,12 +33,18 @@ func beginDump(t string) trace {
 			return trace{lang: langReport}
 		case sanitizerLine(t):
 			return trace{lang: langReport, phase: phaseAsan}
+		case strings.HasPrefix(t, redisReport+"START"):
+			return trace{lang: langReport, phase: phaseRedis}
 		case strings.HasSuffix(t, " ===") && strings.Contains(t, " REPORT==== "):
 			return trace{lang: langBeam, phase: phaseText}
 		}
 	case '#':
 		if t == "#" {
 			return trace{lang: langReport, phase: phaseHash}
+		}
+	case '<':
+		if strings.HasPrefix(t, "<--- Last few GCs --->") {
+			return trace{lang: langReport, phase: phaseHeap}
 		}
 	case 'A':
 		if strings.HasPrefix(t, "AddressSanitizer:DEADLYSIGNAL") {
@@ -150,6 +158,15 @@ func (t *trace) stepDump(b string, indented bool) bool {
 	return false
 }
 
+// redisReport begins the first and the last line of Redis' report of its own crash.
+const redisReport = "=== REDIS BUG REPORT "
+
+// redisLine says whether b has the header of Redis: "7:M 02 Jan ...".
+func redisLine(b string) bool {
+	n := run(b, 0, 8)
+	return n > 0 && at(b, n) == ':' && isUpper(at(b, n+1)) && at(b, n+2) == ' '
+}
+
 func (t *trace) stepReport(b string, indented bool) bool {
 	if t.depth++; t.depth > maxReport {
 		return false
@@ -185,6 +202,14 @@ func (t *trace) stepReport(b string, indented bool) bool {
 			t.phase = phaseEnding
 		}
 		return true
+	case phaseHeap:
+		n := run(b, 0, 3)
+		return indented || n > 0 && strings.HasPrefix(b[n:], ": 0x") || hasAnyPrefix(b, "[", "<--- ", "FATAL ERROR: ", "----- Native stack trace", "Aborted")
+	case phaseRedis:
+		if strings.HasPrefix(b, redisReport+"END") {
+			t.phase = phaseClosed
+		}
+		return t.depth > 1 || redisLine(b)
 	case phaseHash:
 		if t.depth == 1 {
 			return hasAnyPrefix(b, "# A fatal error has been detected", "# There is insufficient memory for the Java")

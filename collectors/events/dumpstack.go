@@ -22,6 +22,14 @@ func (sr *stackReader) dump(b string) bool {
 				sr.said = b[k+7:]
 				name(splitException(sr.said))
 			}
+		case strings.HasPrefix(b, "FATAL ERROR: ") && !cur.named:
+			sr.said = b
+			name("fatal error", b[13:])
+		case strings.HasPrefix(b, redisReport) || strings.HasPrefix(b, "<--- "):
+			sr.report = sr.report || b[0] == '='
+		case sr.report && !cur.named:
+			sr.said = b
+			name("fatal error", b)
 		case strings.HasPrefix(b, "# "):
 			text := strings.TrimSpace(b[1:])
 			if hasAnyPrefix(text, "SIG", "EXCEPTION_", "Internal Error") && !cur.named {

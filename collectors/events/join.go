@@ -13,8 +13,12 @@ func (j *Joiner) joins(e, n *event, p piece) bool {
 		return j.because(whyPattern, !j.start.MatchString(body) && !j.start.MatchString(p.raw))
 	}
 	h := &n.h
-	if e.begin(); e.tr.inReport() && (!h.headed || !h.timed || e.tr.phase == phaseInnoDB || strings.HasSuffix(body, " INNODB MONITOR OUTPUT")) {
-		return j.because(whyReport, e.tr.step(body))
+	if e.begin(); e.tr.inReport() && (!h.headed || !h.timed || e.tr.phase == phaseInnoDB || e.tr.phase == phaseRedis && h.format == FormatRedis || strings.HasSuffix(body, " INNODB MONITOR OUTPUT")) {
+		joined := e.tr.step(body)
+		if joined && e.h.time.IsZero() && e.time.IsZero() && h.timed {
+			e.time = h.time // the first line is a ruler
+		}
+		return j.because(whyReport, joined)
 	}
 	switch {
 	case h.extra:
@@ -156,6 +160,9 @@ func (h *head) withoutName(name string) string {
 
 // indented gives the message of a line that repeats the event's header, with the indentation it has beyond the first's.
 func indented(e, n *event) string {
+	if !e.h.headed && !n.h.timed {
+		return n.body // a level's word that is no header here
+	}
 	extra := max(headIndent(n)-headIndent(e), 0)
 	if !strings.HasSuffix(n.body, n.h.msg) {
 		return n.h.msg

@@ -109,6 +109,41 @@ Jan  2 15:04:05 web1 depot[77]: ERROR cannot lift pallet 7#012Traceback (most re
 Jan  2 15:04:06 web1 depot[77]: pallet #012 and GH#012 are done, see #0123
 `, []string{"2-2 error KeyError: 'crane' [KeyError: 'crane']", "1-1 error cannot lift pallet 7 [KeyError: 'fork']",
 			"3-3 error lifting failed: java.io.IOException: stuck [java.io.IOException: stuck]", "4-4 info pallet #012 and GH#012 are done, see #0123"}},
+		{"V8's heap is full", `
+depot ready
+
+<--- Last few GCs --->
+
+[7:0x8f1cdc0]      599 ms: Mark-Compact 24.1 (40.8) -> 24.1 (56.8) MB, 112.74 / 0.00 ms  (average mu = 0.096, current mu = 0.075) allocation failure; scavenge might not succeed
+
+
+<--- JS stacktrace --->
+
+FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory
+----- Native stack trace -----
+
+ 1: 0xb78db3 node::OOMErrorHandler(char const*, v8::OOMDetails const&) [node]
+12: 0xf06250 v8::Utils::ReportOOMFailure(v8::internal::Isolate*, char const*, v8::OOMDetails const&) [node]
+Aborted (core dumped)
+`, []string{"1-2 info depot ready", "3-15 fatal FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory [fatal error: Reached heap limit Allocation failed - JavaScript heap out of memory]"}},
+		{"Redis' report of its crash", `
+7:M 02 Jan 2024 15:04:05.123 * Ready to accept connections
+
+=== REDIS BUG REPORT START: Cut & paste starting from here ===
+7:M 02 Jan 2024 15:04:05.124 # Redis 7.0.15 crashed by signal: 11, si_code: 2
+7:M 02 Jan 2024 15:04:05.124 # Crashed running the instruction at: 0x55ef69bab75f
+
+------ STACK TRACE ------
+argv[1]: '"SEGFAULT"'
+=== REDIS BUG REPORT END. Make sure to include from START to END. ===
+7:M 02 Jan 2024 15:04:09.123 * Ready to accept connections
+`, []string{"1-2 info Ready to accept connections", "3-9 fatal Redis 7.0.15 crashed by signal: 11, si_code: 2 [fatal error: Redis 7.0.15 crashed by signal: 11, si_code: 2]",
+			"10-10 info Ready to accept connections"}},
+		{"what only says that such a report begins", `
+=== REDIS BUG REPORT START: Cut & paste starting from here ===
+pallet 7 begun
+2024-01-02 15:04:05 ERROR the crane is stuck
+`, []string{"1-1 info === REDIS BUG REPORT START: Cut & paste starting from here ===", "2-2 info pallet 7 begun", "3-3 error the crane is stuck"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

@@ -38,6 +38,7 @@ type stackReader struct {
 	system     bool   // the frames so far are of the runtime's own stack, which comes before the goroutine's
 	causes     bool   // in the list of causes that Rust's anyhow prints
 	said       string // the first line that says something, where the first one is only a ruler
+	report     bool   // the lines are of Redis' report: the first one says what happened
 	first      string // the event's first line, where it names no exception by itself
 	fileIndent int    // indentation of Python's last File line
 }
@@ -60,7 +61,7 @@ func (sr *stackReader) add(s string) {
 	defer func() { sr.prev = b }()
 	if len(sr.blocks) == 0 {
 		sr.blocks = append(sr.blocks, block{})
-		sr.suppressed, sr.first = -1, b
+		sr.suppressed, sr.first, sr.report = -1, b, false
 	}
 	f, ok := parseFrame(b, sr.prev)
 	if !ok {
@@ -480,7 +481,7 @@ func (sr *stackReader) root() *block {
 func (sr *stackReader) surface(first string) string {
 	first = strings.TrimSpace(first)
 	silent := strings.HasPrefix(first, tracebackLine[:9]) || strings.HasPrefix(first, "+ Exception Group Traceback") ||
-		strings.HasPrefix(first, `File "`) || sourceLine(first) || first == "#" || ruler(first) || sr.lang == langBeam && strings.HasPrefix(first, "=") ||
+		strings.HasPrefix(first, `File "`) || sourceLine(first) || first == "#" || ruler(first) || hasAnyPrefix(first, redisReport, "<--- Last few GCs") || sr.lang == langBeam && strings.HasPrefix(first, "=") ||
 		strings.HasSuffix(first, "RemoteTraceback:") || first == "Unhandled exception:"
 	if !silent {
 		if sr.lang == langRust && strings.HasPrefix(first, "thread '") && strings.HasSuffix(first, ":") && sr.blocks[0].text != "" {
