@@ -304,7 +304,7 @@ func (j *Joiner) readFirst(e *event, raw, body string) {
 	j.rd.prof, j.rd.fit = e.prof, fitNone
 	outer, transport := e.h.time, e.h.format == FormatSyslog
 	j.rd.read(body, &e.h)
-	if e.h.leveled && e.h.sev == incident.SeverityInfo {
+	if e.h.format != "" && e.h.leveled && e.h.sev == incident.SeverityInfo { // plain text is not PostgreSQL's
 		e.h.postmaster()
 	}
 	if transport && !outer.IsZero() && !refines(e.h.time, outer) {
