@@ -172,7 +172,7 @@ func (r *reader) readGin(s string, h *head) bool {
 // readHAProxy reads `10.0.0.1:5000 [02/Jan/2024:15:04:05.123] front back/server 0/0/1/2/3 503 212 ... "GET /x HTTP/1.1"`.
 func (r *reader) readHAProxy(s string, h *head) bool {
 	b := strings.IndexByte(s[:min(len(s), 64)], ' ')
-	if b < 0 || at(s, b+1) != '[' || !isDigit(s[b-1]) {
+	if b < 1 || at(s, b+1) != '[' || !isDigit(s[b-1]) {
 		return false
 	}
 	var st stamp

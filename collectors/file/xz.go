@@ -207,10 +207,10 @@ func (g *xzGuard) number() (uint64, error) {
 	}
 	v, n := binary.Uvarint(b)
 	switch {
+	case n < 0, n == 0 && len(b) == binary.MaxVarintLen64:
+		return 0, errXZ
 	case n == 0:
 		return 0, g.rest(b)
-	case n < 0:
-		return 0, errXZ
 	}
 	g.pass = int64(n)
 	g.length += int64(n)
