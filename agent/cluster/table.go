@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"hash/maphash"
-	"iter"
 )
 
 // table maps 64-bit keys to places in a list. It does what map[uint64]int32 does with one look at the memory where that
@@ -95,17 +94,6 @@ func (t *table) grow() {
 	for _, c := range old {
 		if c.value != 0 {
 			t.cells[t.find(c.key)] = c
-		}
-	}
-}
-
-// all gives the keys and values, in no order.
-func (t *table) all() iter.Seq2[uint64, int32] {
-	return func(yield func(uint64, int32) bool) {
-		for _, c := range t.cells {
-			if c.value != 0 && !yield(c.key, c.value-1) {
-				return
-			}
 		}
 	}
 }

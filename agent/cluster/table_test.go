@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"iter"
 	"math/rand/v2"
 	"testing"
 )
@@ -48,5 +49,16 @@ func TestTable(t *testing.T) {
 	}
 	if n != len(want) || n < 1000 {
 		t.Errorf("%d keys, want %d, and many", n, len(want))
+	}
+}
+
+// all gives the keys and values, in no order.
+func (t *table) all() iter.Seq2[uint64, int32] {
+	return func(yield func(uint64, int32) bool) {
+		for _, c := range t.cells {
+			if c.value != 0 && !yield(c.key, c.value-1) {
+				return
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package git
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -11,12 +10,7 @@ import (
 )
 
 func TestReadCommitAndMerged(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is not installed")
-		}
-		t.Skip("git is not installed")
-	}
+	needGit(t)
 	dir := t.TempDir()
 	run := func(args ...string) {
 		t.Helper()
