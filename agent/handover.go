@@ -1,32 +1,39 @@
 package agent
 
 import (
-	"slices"
+	"fmt"
 
-	"github.com/logwright/logwright/agent/incident"
+	"github.com/logwright/logwright/collectors"
 	"github.com/logwright/logwright/collectors/events"
 )
 
-// A handover takes the events of a one-shot command from the goroutine that joins lines to one that clusters and counts
-// them, in their order. Events are copied into batches, whose memory is used again and again: the strings of a Record are
-// never written again, only its struct and its slices are. What is under way is bounded in number and in bytes, so a
-// clusterer that is slower holds the joiner back.
+// A handover takes the events of a one-shot command from the goroutine that joins lines to one that reads them to their end,
+// clusters and counts them, in their order. Events go over in batches, whose memory comes back to be used again. What is
+// under way is bounded in number and in bytes, so a clusterer that is slower holds the joiner back.
 //
 // The daemon does without: there an event and its position are kept in one transaction.
 type handover struct {
-	full  chan handed
-	spare chan []incident.Record
-	ended chan struct{}
-	cfg   *pipelineConfig
+	full   chan handed
+	spare  chan []handedEvent
+	ended  chan struct{}
+	cfg    *pipelineConfig
+	finish *events.Finisher
 
 	cur   handed
 	bytes int
 }
 
+// handedEvent is an event and the service it is about.
+type handedEvent struct {
+	events.Joined
+	service string
+}
+
 // handed is some events of one batch of lines.
 type handed struct {
-	records []incident.Record
-	near    neighbours
+	events       []handedEvent
+	source, file string
+	near         neighbours
 	// lines are to be given back when the events are counted; nil where more events of the same lines may come.
 	lines []events.Line
 }
@@ -39,52 +46,68 @@ const (
 	handedAhead  = 2
 )
 
-// startHandover has the events of p counted into st by a goroutine of its own, until stop. done is called there with lines
-// that are not needed any more.
-func startHandover(p *pipeline, st *step, done func([]events.Line)) *handover {
-	h := &handover{
-		full: make(chan handed, handedAhead), spare: make(chan []incident.Record, handedAhead+2),
-		ended: make(chan struct{}), cfg: &p.cfg,
+// startHandover has the events of a source, which p joins, counted into st by a goroutine of its own, until stop. done is called
+// there with lines that are not needed any more.
+func startHandover(p *pipeline, source string, st *step, done func([]events.Line)) (*handover, error) {
+	finish, err := events.NewFinisher(p.cfg.joiner(source))
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", source, err)
 	}
-	p.cfg.hand = h.put
+	h := &handover{
+		full: make(chan handed, handedAhead), spare: make(chan []handedEvent, handedAhead+2),
+		ended: make(chan struct{}), cfg: &p.cfg, finish: finish,
+	}
+	p.cfg.hand = h
 	go func() {
 		defer close(h.ended)
 		for b := range h.full {
-			for i := range b.records {
-				p.count(&b.records[i], b.near, st)
-			}
-			if b.records != nil {
-				clear(b.records) // or a few of them would hold on to large events for long
-				select {
-				case h.spare <- b.records[:0]:
-				default:
-				}
-			}
+			h.count(p, &b, st)
 			if b.lines != nil {
 				done(b.lines)
 			}
 		}
 	}()
-	return h
+	return h, nil
 }
 
-// put takes one event, valid during the call only.
-func (h *handover) put(r *incident.Record, near neighbours) {
-	if h.cur.records == nil {
+// count reads, clusters and counts what was handed over.
+func (h *handover) count(p *pipeline, b *handed, st *step) {
+	for i := range b.events {
+		e := &b.events[i]
+		r := h.finish.Record(e.Joined)
+		r.Source, r.File, r.Service = b.source, b.file, e.service
+		p.count(r, b.near, st)
+		*e = handedEvent{Joined: h.finish.Done(e.Joined)}
+	}
+	h.finish.Settle()
+	if b.events != nil {
 		select {
-		case h.cur.records = <-h.spare:
+		case h.spare <- b.events:
 		default:
-			h.cur.records = make([]incident.Record, 0, handedEvents)
 		}
 	}
-	h.cur.near = near // the same for all events of one batch of lines
-	h.cur.records = append(h.cur.records, *r)
-	if len(r.Frames) > 0 || len(r.Lines) > 0 || len(r.Steps) > 0 {
-		own := &h.cur.records[len(h.cur.records)-1]
-		own.Frames, own.Lines, own.Steps = slices.Clone(r.Frames), slices.Clone(r.Lines), slices.Clone(r.Steps)
+}
+
+// put takes one event of a stream.
+func (h *handover) put(e events.Joined, s *stream, b *collectors.Batch, service string) {
+	if h.cur.events == nil {
+		select {
+		case used := <-h.spare:
+			for i := range used {
+				s.join.Reuse(used[i].Joined)
+			}
+			h.cur.events = used[:0]
+		default:
+			h.cur.events = make([]handedEvent, 0, handedEvents)
+		}
+		h.cur.source, h.cur.file, h.cur.near = s.source, s.file, neighbours{tail: s.tail}
+		if b != nil {
+			h.cur.near.lines = b.Lines
+		}
 	}
-	h.bytes += len(r.Raw)
-	if len(h.cur.records) == handedEvents || h.bytes >= handedBytes {
+	h.cur.events = append(h.cur.events, handedEvent{e, service})
+	h.bytes += e.Bytes()
+	if len(h.cur.events) == handedEvents || h.bytes >= handedBytes {
 		h.send(nil)
 	}
 }

@@ -141,8 +141,21 @@ func (o *OneShot) readOne(
 ) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	source := path
+	if path == Stdin {
+		source = stdin.Service
+	}
 	batches := make(chan collectors.Batch, readAhead)
 	free := make(chan []events.Line, readAhead+handedAhead+2)
+	hand, err := startHandover(p, source, st, func(lines []events.Line) {
+		select {
+		case free <- lines:
+		default:
+		}
+	})
+	if err != nil {
+		return err
+	}
 	read := make(chan error, 1)
 	go func() {
 		defer close(batches)
@@ -163,16 +176,6 @@ func (o *OneShot) readOne(
 			}
 		})
 	}()
-	source := path
-	if path == Stdin {
-		source = stdin.Service
-	}
-	hand := startHandover(p, st, func(lines []events.Line) {
-		select {
-		case free <- lines:
-		default:
-		}
-	})
 	var own step // what is not of events: those are the handover's
 	var failed error
 	for b := range batches {
@@ -191,13 +194,13 @@ func (o *OneShot) readOne(
 		}
 		own.touched, own.forgotten = own.touched[:0], own.forgotten[:0]
 	}
-	err := <-read
+	err = <-read
 	if failed != nil {
 		err = failed
 	} else {
 		// The end of the input ends what is unfinished.
 		for k, s := range p.streams {
-			s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, &own) })
+			p.join(s, nil, nil, true, &own)
 			delete(p.streams, k)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/logwright/logwright/agent/cluster"
 	"github.com/logwright/logwright/agent/incident"
@@ -169,7 +170,8 @@ func (o *OneShot) secondPass(
 			return // lines that were not there at the first reading
 		}
 		e := order.get()
-		e.Record = *r // its strings are never written again, and its slices are its own: see handover
+		e.Record = *r // its strings are never written again
+		e.Record.Frames, e.Record.Lines = slices.Clone(r.Frames), slices.Clone(r.Lines)
 		e.after = after
 		e.ref = cluster.Ref(binary.LittleEndian.Uint64(b[:]))
 		e.Cluster, e.Template = names.name(e.ref)

@@ -44,9 +44,9 @@ type pipelineConfig struct {
 	observe func(r *incident.Record, ref cluster.Ref)
 	// only, where set, is called with every event instead of clustering and counting it.
 	only func(r *incident.Record)
-	// hand, where set, is given every event instead of its being counted on the spot: a whole input is read with the
-	// joiner and the clusterer on cores of their own. See handover.
-	hand func(r *incident.Record, near neighbours)
+	// hand, where set, is given every event instead of its being read to its end and counted on the spot: a whole input is read
+	// with the joiner and the clusterer on cores of their own.
+	hand *handover
 }
 
 // pipeline turns batches of lines into a step: what they change. It keeps the joiners of all streams and the clusterer.
@@ -157,13 +157,7 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 		g.Source = source
 		st.gaps = append(st.gaps, g)
 	}
-	emit := func(r *incident.Record) { p.event(s, b, r, st) }
-	for i := range b.Lines {
-		s.join.Add(b.Lines[i], emit)
-	}
-	if b.Ended {
-		s.join.Flush(emit)
-	}
+	p.join(s, b, b.Lines, b.Ended, st)
 	s.join.Settle()
 	s.keepTail(b)
 	s.position = b.Position
@@ -176,6 +170,28 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 	return nil
 }
 
+// join joins lines of a stream, of the batch b, and counts the events that they complete, or hands them over to who does; b is nil
+// where there are no more lines. ended says that the stream ends behind them: what is unfinished is complete.
+func (p *pipeline) join(s *stream, b *collectors.Batch, lines []events.Line, ended bool, st *step) {
+	if h := p.cfg.hand; h != nil {
+		emit := func(e events.Joined) { h.put(e, s, b, s.serviceFor(p, e.Service())) }
+		for i := range lines {
+			s.join.Join(lines[i], emit)
+		}
+		if ended {
+			s.join.FlushJoined(emit)
+		}
+		return
+	}
+	emit := func(r *incident.Record) { p.event(s, b, r, st) }
+	for i := range lines {
+		s.join.Add(lines[i], emit)
+	}
+	if ended {
+		s.join.Flush(emit)
+	}
+}
+
 // flushIdle ends the pending events of every stream that has read nothing for longer than idle, into st. Where more lines are
 // known to come, or the collector has not come to the stream yet after a start, it waits for much longer: an event cut
 // in two would be counted as two.
@@ -186,13 +202,13 @@ func (p *pipeline) flushIdle(now time.Time, idle time.Duration, st *step) {
 			wait *= patience
 		}
 		if now.Sub(s.readAt) > wait && s.join.Pending() {
-			s.join.Flush(func(r *incident.Record) { p.event(s, nil, r, st) })
+			p.join(s, nil, nil, true, st)
 			st.touch(s)
 		}
 	}
 }
 
-// event completes one event of a stream and counts it, or hands it over to who does.
+// event completes one event of a stream and counts it.
 func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st *step) {
 	r.Source, r.File = s.source, s.file
 	r.Service = s.serviceFor(p, r.Service)
@@ -203,10 +219,6 @@ func (p *pipeline) event(s *stream, b *collectors.Batch, r *incident.Record, st 
 	near := neighbours{tail: s.tail}
 	if b != nil {
 		near.lines = b.Lines
-	}
-	if p.cfg.hand != nil {
-		p.cfg.hand(r, near)
-		return
 	}
 	if p.cfg.watch {
 		alive := s.readAt

@@ -175,7 +175,7 @@ func TestSplitLineIsBounded(t *testing.T) {
 		add(fmt.Sprintf("2024-02-03T04:05:06.000000001Z stdout P part %d %s", i, strings.Repeat("x", 40)))
 	}
 	add("2024-02-03T04:05:06.000000001Z stdout F the end")
-	j.decide(func(*incident.Record) {}) // it is held back
+	j.decide(output{record: func(*incident.Record) {}}) // it is held back
 	if len(j.groups) != 1 || j.groups[0].ev == nil {
 		t.Fatal("no event waits")
 	}

@@ -38,7 +38,7 @@ type Joiner struct {
 	cfg   Config
 	start *regexp.Regexp
 	rd    reader
-	sr    stackReader
+	fin   finisher
 	arena arena
 
 	groups []*group // with unfinished events, least recently used first
@@ -55,8 +55,8 @@ type Joiner struct {
 	why  reason // of the last decision of joins
 	seen witness
 
-	rec        incident.Record
 	freeEvents []*event
+	spares     int // how many those may be
 	freeGroups []*group
 }
 
@@ -76,7 +76,7 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 		return nil, err
 	}
 	return &Joiner{
-		cfg: cfg, start: start, lr: newLearner(cfg.Format),
+		cfg: cfg, start: start, lr: newLearner(cfg.Format), fin: newFinisher(&cfg), spares: maxSpares,
 		rd:    reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain},
 		probe: reader{only: cfg.Format, loc: cfg.Location},
 	}, nil
@@ -91,17 +91,20 @@ func (j *Joiner) Pending() bool { return len(j.groups) > 0 || len(j.lr.held) > 0
 // Add takes the next line of the stream and emits the events that are complete by it. Events come in the order in which
 // they end. A Record is valid only during emit; Clone it to keep it. Everything is set but Source, File, and Service where
 // no trusted field of the line names it. Until Settle the Joiner may hold on to l.Text.
-func (j *Joiner) Add(l Line, emit func(*incident.Record)) {
+func (j *Joiner) Add(l Line, emit func(*incident.Record)) { j.take(l, output{record: emit}) }
+
+// take is Add and Join.
+func (j *Joiner) take(l Line, out output) {
 	if len(l.Text) > j.cfg.MaxLine {
 		l.Text, l.Truncated = l.Text[:j.cfg.MaxLine], true
 	}
-	if ref := j.reference(&l); !j.lr.open || !j.study(&l, ref, emit) {
-		j.add(&l, ref, emit)
+	if ref := j.reference(&l); !j.lr.open || !j.study(&l, ref, out) {
+		j.add(&l, ref, out)
 	}
 }
 
 // add is Add for a line that is read now. ref is what dates it where it has no year.
-func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
+func (j *Joiner) add(l *Line, ref time.Time, out output) {
 	j.seq++
 	text, more := l.Text, ""
 	if k := strings.IndexByte(text, '\n'); k >= 0 { // a journal's message may have several lines
@@ -113,11 +116,11 @@ func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
 		e.truncated = l.Truncated
 		j.framed(j.last, e, piece{raw: text, body: text, num: l.Number})
 		j.rest(j.last, more, l.Number)
-		j.bound(emit)
+		j.bound(out)
 		return
 	}
 	lane, body, partial := j.unwrap(text, e)
-	g := j.lane(lane, emit)
+	g := j.lane(lane, out)
 	g.seq = j.seq
 	p := piece{raw: text, body: body, num: l.Number}
 	e.truncated = l.Truncated
@@ -128,7 +131,7 @@ func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
 		if p = j.part(g, p, partial); partial {
 			j.release(e)
 			j.last = nil
-			j.bound(emit)
+			j.bound(out)
 			return
 		}
 	}
@@ -140,11 +143,11 @@ func (j *Joiner) add(l *Line, ref time.Time, emit func(*incident.Record)) {
 		j.suspicion(l, ref)
 		return
 	}
-	g = j.logical(g, e, p, emit)
+	g = j.logical(g, e, p, out)
 	j.last = g
 	j.rest(g, more, l.Number)
 	if len(j.groups) > 1 || j.bytes > j.cfg.MaxPending {
-		j.bound(emit)
+		j.bound(out)
 	}
 }
 
@@ -238,7 +241,7 @@ func (j *Joiner) part(g *group, p piece, partial bool) piece {
 
 // logical takes a whole line: p is its last physical one, the group's parts are those before. It gives the group that
 // the line is in. The line's header was read.
-func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record)) *group {
+func (j *Joiner) logical(g *group, e *event, p piece, out output) *group {
 	if e.notes != nil {
 		j.noteHeader(e, p.num)
 	}
@@ -247,7 +250,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 	}
 	if e.h.headed {
 		if j.parked > 0 {
-			if o := j.resume(g, e, p, emit); o != nil {
+			if o := j.resume(g, e, p, out); o != nil {
 				j.release(e)
 				return o
 			}
@@ -270,7 +273,7 @@ func (j *Joiner) logical(g *group, e *event, p piece, emit func(*incident.Record
 	}
 	if g.ev != nil {
 		g.ev.notes.over(p.num, j.why)
-		j.emit(g, emit)
+		j.emit(g, out)
 	}
 	e.logical, e.lastHeaded = 1, e.h.headed
 	g.ev = e
@@ -342,7 +345,7 @@ func (j *Joiner) extend(g *group, p piece) {
 }
 
 // finish emits all that is unfinished of a group, and drops it.
-func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
+func (j *Joiner) finish(g *group, out output) {
 	if len(g.parts) > 0 {
 		// the rest of a split line never came: what there is of it is the line
 		last := g.parts[len(g.parts)-1]
@@ -355,33 +358,34 @@ func (j *Joiner) finish(g *group, emit func(*incident.Record)) {
 		j.unwrap(last.raw, e)
 		j.cur = g
 		j.readHeader(e, whole)
-		j.logical(g, e, whole, emit)
+		j.logical(g, e, whole, out)
 	}
 	if g.ev != nil {
-		j.emit(g, emit)
+		j.emit(g, out)
 	}
 	j.drop(g)
 }
 
 // Flush emits what is unfinished: at the end of the input, or when the caller's clock says that the last event will not
 // be continued.
-func (j *Joiner) Flush(emit func(*incident.Record)) {
+func (j *Joiner) Flush(emit func(*incident.Record)) { j.flush(output{record: emit}) }
+
+// flush is Flush and FlushJoined.
+func (j *Joiner) flush(out output) {
 	if len(j.lr.held) > 0 {
-		j.decide(emit)
+		j.decide(out)
 	}
 	for len(j.groups) > 0 {
-		j.finish(j.groups[0], emit)
+		j.finish(j.groups[0], out)
 	}
 }
 
 // emit emits the group's event.
-func (j *Joiner) emit(g *group, emit func(*incident.Record)) {
+func (j *Joiner) emit(g *group, out output) {
 	e := g.ev
 	g.ev = nil
 	j.bytes -= e.bytes
-	j.record(e, &j.rec)
-	j.release(e)
-	emit(&j.rec)
+	j.give(e, out)
 }
 
 func (j *Joiner) newEvent() *event {
@@ -395,7 +399,7 @@ func (j *Joiner) newEvent() *event {
 }
 
 func (j *Joiner) release(e *event) {
-	if len(j.freeEvents) < 8 && cap(e.pieces) <= 256 {
+	if len(j.freeEvents) < j.spares && cap(e.pieces) <= sparePieces {
 		e.reset()
 		j.freeEvents = append(j.freeEvents, e)
 	}

@@ -1,9 +1,5 @@
 package events
 
-import (
-	"github.com/logwright/logwright/agent/incident"
-)
-
 // Which writer a line is of, and how many unfinished events wait for theirs.
 
 // group is what is unfinished of one lane.
@@ -18,7 +14,7 @@ type group struct {
 }
 
 // resume looks for a parked event of the same process and thread that the line goes on with.
-func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)) *group {
+func (j *Joiner) resume(g *group, e *event, p piece, out output) *group {
 	for _, o := range j.groups {
 		if !o.parked || o.lane != g.lane || !sameWriter(&o.ev.h, &e.h) {
 			continue
@@ -35,7 +31,7 @@ func (j *Joiner) resume(g *group, e *event, p piece, emit func(*incident.Record)
 			return o
 		}
 		o.ev.notes.over(p.num, j.why)
-		j.emit(o, emit)
+		j.emit(o, out)
 		j.drop(o)
 		return nil
 	}
@@ -55,14 +51,14 @@ func (j *Joiner) park(g *group) *group {
 }
 
 // lane gives the group of a lane and makes it the current one.
-func (j *Joiner) lane(name string, emit func(*incident.Record)) *group {
+func (j *Joiner) lane(name string, out output) *group {
 	if j.cur != nil {
 		if j.cur.lane == name {
 			return j.cur
 		}
 		if g := j.cur; len(g.parts) == 0 && !g.ev.open() {
 			g.ev.notes.over(0, whyWriter)
-			j.emit(g, emit)
+			j.emit(g, out)
 			if len(j.groups) == 1 { // the only one: it serves the next lane
 				g.lane = name
 				if j.last == g {
@@ -86,7 +82,7 @@ func (j *Joiner) lane(name string, emit func(*incident.Record)) *group {
 }
 
 // bound finishes events that waited too long, or are too many or too large.
-func (j *Joiner) bound(emit func(*incident.Record)) {
+func (j *Joiner) bound(out output) {
 	for i := 0; i < len(j.groups); {
 		g := j.groups[i]
 		if g == j.cur && j.bytes <= j.cfg.MaxPending {
@@ -102,7 +98,7 @@ func (j *Joiner) bound(emit func(*incident.Record)) {
 		if g.ev != nil {
 			g.ev.notes.over(0, whyWaited)
 		}
-		j.finish(g, emit)
+		j.finish(g, out)
 	}
 }
 

@@ -3,8 +3,6 @@ package events
 import (
 	"strings"
 	"time"
-
-	"github.com/logwright/logwright/agent/incident"
 )
 
 // While the profile of a source is not known, the Joiner holds its lines back, so that the first ones are read as the later
@@ -68,10 +66,10 @@ func newLearner(format string) learner {
 }
 
 // study takes a sample of the line where it is one, and says whether the line was held back.
-func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool {
+func (j *Joiner) study(l *Line, ref time.Time, out output) bool {
 	lr := &j.lr
 	if len(lr.held) > 0 && lr.late(j.cfg.Reference) {
-		j.decide(emit)
+		j.decide(out)
 		if !lr.open {
 			return false
 		}
@@ -80,7 +78,7 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 	if ok && lr.suspicious && !j.strange(s, ref) {
 		ok = false
 		if lr.fitting++; lr.unfounded() {
-			j.readHeld(emit)
+			j.readHeld(out)
 			return false
 		}
 	}
@@ -92,17 +90,17 @@ func (j *Joiner) study(l *Line, ref time.Time, emit func(*incident.Record)) bool
 	}
 	if len(lr.held) == 0 && (!ok || !lr.hold) {
 		if !lr.hold && len(lr.samples) >= enough {
-			j.decide(emit)
+			j.decide(out)
 		}
 		return false
 	}
 	j.holdBack(l, ref)
 	switch {
 	case len(lr.samples) >= maxSamples:
-		j.decide(emit)
+		j.decide(out)
 	case len(lr.held) >= maxHeldLines || lr.bytes >= min(maxHeldBytes, j.cfg.MaxPending/4):
 		lr.hold = false
-		j.decide(emit)
+		j.decide(out)
 	}
 	return true
 }
@@ -141,7 +139,7 @@ func (j *Joiner) sample(l *Line, ref time.Time) (string, bool) {
 }
 
 // decide makes a profile of the samples, if they are enough, and reads the lines that were held back.
-func (j *Joiner) decide(emit func(*incident.Record)) {
+func (j *Joiner) decide(out output) {
 	lr := &j.lr
 	switch p := learn(lr.samples, &j.rd); {
 	case p != nil && lr.suspicious && !p.headed():
@@ -153,15 +151,15 @@ func (j *Joiner) decide(emit func(*incident.Record)) {
 	case lr.suspicious:
 		lr.hold = false // there are few lines
 	}
-	j.readHeld(emit)
+	j.readHeld(out)
 }
 
 // readHeld reads the lines that were held back.
-func (j *Joiner) readHeld(emit func(*incident.Record)) {
+func (j *Joiner) readHeld(out output) {
 	held := j.lr.held
 	j.lr.held, j.lr.bytes, j.lr.since, j.lr.calm = nil, 0, time.Time{}, true
 	for i := range held {
-		j.add(&held[i].l, held[i].ref, emit)
+		j.add(&held[i].l, held[i].ref, out)
 	}
 	j.lr.calm = false
 }

@@ -1,10 +1,6 @@
 package events
 
-import (
-	"strings"
-
-	"github.com/logwright/logwright/agent/incident"
-)
+import "strings"
 
 // Settle ends a batch of lines: what is unfinished is copied, so that the Joiner holds on to nothing of the lines' own memory
 // (a buffer that a batch shares), however long it waits for the next one. Without it events come out the same. Only what
@@ -16,9 +12,8 @@ func (j *Joiner) Settle() {
 			j.settle(g.ev)
 		}
 	}
-	j.rec, j.probed = incident.Record{}, head{}
-	clear(j.sr.blocks[:cap(j.sr.blocks)])
-	j.sr.blocks, j.sr.prev, j.sr.said = j.sr.blocks[:0], "", ""
+	j.probed = head{}
+	j.fin.settle()
 }
 
 // settle copies the lines of an event that are not its own yet, and reads the first one again: what was read are parts of it.

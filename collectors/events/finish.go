@@ -1,0 +1,288 @@
+package events
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// What is read of an event once its lines are complete: its severity by words, its stack, its message. Nothing of that changes
+// what the Joiner does with the next line, so it may as well be done elsewhere: half of the work of reading a log can so be done
+// by another goroutine.
+
+// Joined is an event whose lines are complete, but which was not read to its end. A Finisher does that.
+type Joined struct{ e *event }
+
+// Service is what the line's Meta names as the event's service, "" where it names none.
+func (g Joined) Service() string {
+	if m := g.e.meta; m != nil {
+		return m.Service
+	}
+	return ""
+}
+
+// Bytes is about how much memory the event's lines take.
+func (g Joined) Bytes() int { return g.e.bytes }
+
+// Join is Add for a caller that has a Finisher read the events, on another goroutine if it likes: emit is given each event
+// instead of its record, and with it all that the Joiner knows of it. The lines' Meta must not change until it is read.
+func (j *Joiner) Join(l Line, emit func(Joined)) { j.take(l, output{joined: emit}) }
+
+// FlushJoined is Flush for a caller of Join.
+func (j *Joiner) FlushJoined(emit func(Joined)) { j.flush(output{joined: emit}) }
+
+// Reuse takes the memory of an event that is Done, to use it for another one. It may have come from another Joiner.
+func (j *Joiner) Reuse(done Joined) {
+	j.spares = maxReused
+	if done.e != nil && len(j.freeEvents) < maxReused {
+		j.freeEvents = append(j.freeEvents, done.e)
+	}
+}
+
+// A Joiner keeps the memory of maxSpares events with up to sparePieces lines. Where events are read elsewhere many more are under
+// way, and those with many lines are left to the garbage collector.
+const (
+	maxSpares    = 8
+	sparePieces  = 256
+	maxReused    = 1024
+	reusedPieces = 64
+)
+
+// Finisher reads events to their end. It is not safe for concurrent use, but may be used while the Joiner is.
+type Finisher struct{ f finisher }
+
+// NewFinisher gives a Finisher for the events of a Joiner that has the same Config, which NewJoiner took.
+func NewFinisher(cfg Config) (*Finisher, error) {
+	cfg, _, err := cfg.normal()
+	if err != nil {
+		return nil, err
+	}
+	return &Finisher{newFinisher(&cfg)}, nil
+}
+
+// Record gives an event's record, which is valid until the next call. It may be called once for each event.
+func (f *Finisher) Record(g Joined) *incident.Record {
+	if g.e.made != nil {
+		return g.e.made
+	}
+	return f.f.record(g.e)
+}
+
+// Done says that the event's record is not needed any more: its memory may be given to Joiner.Reuse if what is returned is
+// still something.
+func (f *Finisher) Done(g Joined) Joined {
+	if cap(g.e.pieces) > reusedPieces {
+		return Joined{}
+	}
+	g.e.reset()
+	return g
+}
+
+// Settle is Joiner.Settle: the Finisher holds on to nothing of what it read.
+func (f *Finisher) Settle() { f.f.settle() }
+
+// output is where events go, one of the two.
+type output struct {
+	record func(*incident.Record)
+	joined func(Joined)
+}
+
+// finisher is scratch memory for reading events to their end.
+type finisher struct {
+	maxEvent int
+	rd       reader // for objects over several lines
+	sr       stackReader
+	rec      incident.Record
+}
+
+func newFinisher(cfg *Config) finisher {
+	return finisher{maxEvent: cfg.MaxEvent, rd: reader{only: cfg.Format, loc: cfg.Location}}
+}
+
+func (f *finisher) settle() {
+	f.rec = incident.Record{}
+	clear(f.sr.blocks[:cap(f.sr.blocks)])
+	f.sr.blocks, f.sr.prev, f.sr.said = f.sr.blocks[:0], "", ""
+}
+
+// give gives an event to whom it is for. Explaining says how the Joiner came to it, so that is done here.
+func (j *Joiner) give(e *event, out output) {
+	if out.joined == nil || e.notes != nil {
+		rec := j.fin.record(e)
+		if e.notes != nil {
+			rec.Steps = j.steps(e, rec)
+		}
+		if out.joined == nil {
+			j.release(e)
+			out.record(rec)
+			return
+		}
+		own := *rec
+		own.Frames, own.Lines = slices.Clone(rec.Frames), slices.Clone(rec.Lines)
+		e.made = &own
+	}
+	out.joined(Joined{e})
+}
+
+// record reads the rest of a finished event into f.rec.
+func (f *finisher) record(e *event) *incident.Record {
+	rec := &f.rec
+	e.begin()
+	h := &e.h
+	if e.tr.lang == langObject && e.tr.depth <= 0 && len(e.pieces) > 1 {
+		f.readObject(e)
+	}
+	sev := e.severity()
+	*rec = incident.Record{
+		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.shown(), Truncated: e.truncated,
+		Logger: h.logger, Host: h.host, PID: h.pid, Thread: h.thread, TraceID: h.trace, Raw: e.pieces[0].raw,
+		HTTPStatus: h.status,
+	}
+	if len(e.spans) > 0 {
+		rec.FirstLine, rec.LastLine = e.spans[0].first, e.spans[0].last
+	}
+	if len(e.spans) > 1 {
+		rec.Lines = e.numbers()
+	}
+	if rec.Format == "" {
+		rec.Format = FormatText
+	}
+	if h.time.IsZero() && !e.time.IsZero() {
+		rec.Time = e.time.UTC()
+	}
+	if m := e.meta; m != nil {
+		rec.Service, rec.Trusted = m.Service, m.Trusted
+		if rec.Logger == "" {
+			rec.Logger = m.Identifier
+		}
+	}
+	if len(e.pieces) > 1 {
+		rec.Raw = e.join()
+		if strings.TrimSpace(h.msg) == "" {
+			if w := e.firstWords(); w != "" {
+				rec.Message = w
+			}
+		}
+	}
+	if len(rec.Raw) > f.maxEvent {
+		rec.Raw, rec.Truncated = incident.CutText(rec.Raw, f.maxEvent), true
+	}
+	if len(rec.Message) > f.maxEvent {
+		rec.Message, rec.Truncated = incident.CutText(rec.Message, f.maxEvent), true
+	}
+	f.stack(e, rec)
+	// Applications say "request failed" of everything that fails: what it was stands in the error, and two errors under one
+	// message are two problems.
+	if h.errText != "" && rec.Severity >= incident.SeverityWarning && !strings.Contains(rec.Message, h.errText) {
+		rec.Message += ": " + h.errText
+	}
+	if rec.Severity <= incident.SeverityInfo && !h.whole && h.status == 0 {
+		rec.HTTPStatus = accessStatus(rec.Message)
+		if rec.HTTPStatus > 0 {
+			rec.Severity = max(rec.Severity, statusSeverity(rec.HTTPStatus))
+		}
+	}
+	return rec
+}
+
+// stack fills in exception and frames, and what they say of the severity.
+func (f *finisher) stack(e *event, rec *incident.Record) {
+	h := &e.h
+	multi := strings.IndexByte(rec.Message, '\n')
+	if e.logical > 1 && e.tr.lang != langObject || e.tr.lang != langNone && e.tr.lang != langObject || h.stack != "" || multi >= 0 {
+		sr := &f.sr
+		sr.blocks, sr.cur, sr.lang, sr.reversed, sr.prev, sr.suppressed, sr.goDone = sr.blocks[:0], 0, langNone, false, "", -1, false
+		sr.fileIndent, sr.system, sr.causes, sr.said = 0, false, false, ""
+		if e.tr.lang >= langReport {
+			sr.lang = e.tr.lang
+		}
+		switch {
+		case h.stack != "":
+			if k := strings.IndexByte(h.stack, '\n'); k > 0 || h.excType == "" {
+				sr.lines(h.stack)
+			}
+		default:
+			if strings.HasPrefix(h.msg, "thread '") {
+				sr.lang = langRust
+			}
+			sr.lines(h.msg)
+			for i := 1; i < len(e.pieces); i++ {
+				if p := &e.pieces[i]; !p.part {
+					sr.add(p.body)
+				}
+			}
+		}
+		if b := sr.root(); b != nil && (len(b.frames) > 0 || e.tr.lang != langNone || h.stack != "") {
+			rec.Exception, rec.ExceptionMessage = b.typ, b.text
+			rec.Frames = b.frames
+			if s := sr.surface(rec.Message); s != "" {
+				rec.Message, multi = s, -1
+			}
+			if len(b.frames) > 0 && e.tr.lang == langNone {
+				e.tr.lang = langAt
+			}
+		}
+	}
+	if multi >= 0 {
+		first := strings.TrimRight(rec.Message[:multi], " \r")
+		if strings.TrimSpace(first) == "" {
+			first, _, _ = strings.Cut(strings.TrimLeft(rec.Message, " \t\r\n"), "\n")
+		}
+		rec.Message = first
+	}
+	if len(rec.Frames) == 0 && len(h.frames) > 0 {
+		rec.Frames = h.frames
+	}
+	if rec.Exception == "" && h.excType != "" {
+		rec.Exception, rec.ExceptionMessage = h.excType, h.excMsg
+	}
+	if rec.ExceptionMessage == "" {
+		if rec.ExceptionMessage = h.excMsg; rec.ExceptionMessage == "" && rec.Exception == "" {
+			rec.ExceptionMessage = h.errText
+		}
+	}
+	if e.tr.lang != langNone && e.tr.lang != langObject && !h.leveled {
+		least := incident.SeverityError
+		if e.tr.lang == langNative || e.tr.lang == langReport && e.tr.phase == phaseHash {
+			least = incident.SeverityFatal
+		}
+		if rec.Exception == "panic" && e.tr.lang == langGo && !strings.HasPrefix(h.msg, "http:") || rec.Exception == "fatal error" {
+			least = incident.SeverityFatal
+		}
+		if e.tr.lang == langAt && len(rec.Frames) == 0 && rec.Severity > incident.SeverityUnset && e.logical == 1 {
+			least = rec.Severity
+		}
+		if e.tr.lang == langReport && rec.Exception == "" || (e.tr.lang == langPerl || e.tr.lang == langLua || e.tr.lang == langShell) && e.logical == 1 {
+			least = rec.Severity // InnoDB's monitor reports when all is well, too, and warnings of Perl's look the same
+		}
+		rec.Severity = max(rec.Severity, least)
+		if e.tr.lang == langPHP || strings.HasPrefix(h.msg, "http: panic") {
+			rec.Severity = least // this ended one request
+		}
+	}
+}
+
+func (sr *stackReader) lines(s string) {
+	for s != "" {
+		line, rest, _ := strings.Cut(s, "\n")
+		sr.add(strings.TrimRight(line, "\r"))
+		s = rest
+	}
+}
+
+// readObject reads a JSON object that was printed over several lines.
+func (f *finisher) readObject(e *event) {
+	var b strings.Builder
+	b.WriteString(e.body + "\n")
+	for i := range e.pieces {
+		if !e.pieces[i].part {
+			b.WriteString(e.pieces[i].body)
+			b.WriteByte('\n')
+		}
+	}
+	f.rd.ref = e.ref
+	if !f.rd.readJSON(b.String(), &e.h) {
+		e.h.msg = trimIndent(e.pieces[len(e.pieces)-1].body)
+	}
+}

@@ -1,0 +1,112 @@
+package events
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/logwright/logwright/agent/incident"
+)
+
+// TestJoinIsAdd reads logs of real software by Add, and by Join with a Finisher on another goroutine that gives the memory of what
+// it has read back at once: the records are the same.
+func TestJoinIsAdd(t *testing.T) {
+	paths, err := filepath.Glob("testdata/real/*.log")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no logs: %v", err)
+	}
+	for _, explain := range []bool{false, true} {
+		cfg := Config{Explain: explain}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(string(text), "\n")
+			want := added(t, cfg, lines)
+			if diff := cmp.Diff(want, joined(t, cfg, lines)); diff != "" {
+				t.Errorf("%s (explained: %v): Add and Join differ (-add +join):\n%s", path, explain, diff)
+			}
+			if len(want) == 0 {
+				t.Errorf("%s: no events", path)
+			}
+		}
+	}
+}
+
+// added are the records of lines by Add. Every 100 lines are a batch.
+func added(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
+	t.Helper()
+	j, err := NewJoiner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	emit := func(r *incident.Record) { out = append(out, kept(r)) }
+	for i, l := range lines {
+		j.Add(Line{Text: l, Number: int64(i + 1)}, emit)
+		if i%100 == 99 {
+			j.Settle()
+		}
+	}
+	j.Flush(emit)
+	return out
+}
+
+// kept is a copy of a record, with its steps.
+func kept(r *incident.Record) incident.Record {
+	c := *r.Clone()
+	c.Steps = append(c.Steps, r.Steps...)
+	return c
+}
+
+// joined is added by Join.
+func joined(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
+	t.Helper()
+	j, err := NewJoiner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := NewFinisher(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work, back, over := make(chan Joined, 8), make(chan Joined, 16), make(chan struct{})
+	go func() {
+		defer close(over)
+		for n := 1; ; n++ {
+			e, ok := <-work
+			if !ok {
+				return
+			}
+			out = append(out, kept(f.Record(e)))
+			if n%10 == 0 {
+				f.Settle()
+			}
+			select {
+			case back <- f.Done(e):
+			default:
+			}
+		}
+	}()
+	emit := func(e Joined) {
+		select {
+		case done := <-back:
+			j.Reuse(done)
+		default:
+		}
+		work <- e
+	}
+	for i, l := range lines {
+		j.Join(Line{Text: l, Number: int64(i + 1)}, emit)
+		if i%100 == 99 {
+			j.Settle()
+		}
+	}
+	j.FlushJoined(emit)
+	close(work)
+	<-over
+	return out
+}
