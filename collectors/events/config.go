@@ -44,7 +44,7 @@ const (
 	FormatAuto     = "auto"
 	FormatJSON     = "json"     // an object a line, of any of the usual loggers
 	FormatLogfmt   = "logfmt"   // key=value key="value"
-	FormatSyslog   = "syslog"   // RFC 3164, RFC 5424, rsyslog's ISO form, journalctl's short form
+	FormatSyslog   = "syslog"   // RFC 3164, RFC 5424, rsyslog's ISO form, journalctl's short form and its JSON
 	FormatKlog     = "klog"     // glog and Kubernetes: E0102 15:04:05.000000 123 file.go:12] message
 	FormatAccess   = "access"   // common and combined access logs
 	FormatDocker   = "docker"   // Docker's json-file driver, where nothing was recognised inside

@@ -178,6 +178,9 @@ func (n *notes) over(next int64, why reason) {
 func layerName(before, after string, h *head) string {
 	switch before[0] {
 	case '{':
+		if h.format == FormatSyslog {
+			return "journal"
+		}
 		return FormatDocker
 	case '[':
 		return "kubectl"

@@ -40,6 +40,7 @@ func corpus(f testing.TB) []string {
 	}
 	return append(out, strings.Join(mixed, "\n"),
 		"{\n  \"msg\": \"x\",\n  \"level\": \"error\"\n}\n", "{\"log\":\"a\",\"stream\":\"stderr\",\"time\":\"x\"}\n{\"log\":\"b\\n\",\"stream\":\"stderr\",\"time\":\"x\"}",
+		`{"_PID":"1","MESSAGE":"a","__REALTIME_TIMESTAMP":"1"}`+"\n"+`{"_PID":"2","MESSAGE":[98,10,99],"__REALTIME_TIMESTAMP":"1"}`,
 		"Jan 02, 2024 3:04:05 PM a.B c\nSEVERE: x\njava.lang.Error: y\n\tat a.B(C.java:1)", "level=error msg=\"\\\"", "\x00\xff\x1b[31m\n\n \n\t#011at x",
 		"1:M 02 Jan 2024 15:04:05.000 # x\n[1.000000] y\n[ 12.123456] z", "2024-01-02 15:04:05 UTC [1] ERROR:  x\n2024-01-02 15:04:05 UTC [1] DETAIL:  y")
 }

@@ -41,7 +41,7 @@ func (r *reader) unwrapOnce(w *wrapped, h *head) bool {
 	c := s[0]
 	switch {
 	case c == '{':
-		return r.only != FormatJSON && r.unwrapDocker(s, w, h)
+		return r.only != FormatJSON && (r.unwrapDocker(s, w, h) || r.unwrapJournal(s, w, h))
 	case c == '<':
 		return r.unwrapSyslog(s, w, h)
 	case isDigit(c):
