@@ -29,10 +29,16 @@ func (r *reader) readBracketAccess(s string, h *head) bool {
 
 // accessAt reads `[time] "request" status` at i.
 func (r *reader) accessAt(s string, i int, h *head) bool {
-	var st stamp
-	n := r.stamp(s[i+1:], &st)
-	if n == 0 || at(s, i+1+n) != ']' {
-		return false
+	when, known := r.dates.webTime(s[i+1:])
+	n := webTimeSize
+	if !known {
+		var st stamp
+		n = r.stamp(s[i+1:], &st)
+		if n == 0 || at(s, i+1+n) != ']' {
+			return false
+		}
+		when = r.resolve(&st)
+		r.dates.keepWeb(s[i+1:], n, &st)
 	}
 	q := i + 1 + n + 2
 	if at(s, q) != '"' {
@@ -54,7 +60,7 @@ func (r *reader) accessAt(s string, i int, h *head) bool {
 	if !ok || at(s, e+1) != ' ' || isDigit(at(s, e+5)) {
 		return false
 	}
-	h.time, h.timed = r.resolve(&st), true
+	h.time, h.timed = when, true
 	h.served(status, s[q:e+5])
 	return true
 }

@@ -13,6 +13,8 @@ type dateCache struct {
 	webMidnight int64
 	webY, webM  int
 	webD        int
+	zone        [7]byte // " +0000]", as it stood behind the last such time in a bracket; zeros where none is known
+	zoneOffset  int
 
 	day        [7]byte // "Jan  2 "
 	dayM, dayD int
@@ -102,6 +104,31 @@ func (r *reader) webStamp(s string, st *stamp) int {
 		c.webMidnight = daysFromCivil(st.year, st.month, st.day) * 86400
 	}
 	return n
+}
+
+// webTimeSize is the length of the time of an access log, 02/Jan/2024:15:04:05 +0000.
+const webTimeSize = 26
+
+// webTime gives the time that an access log has in brackets, where its day and zone are those of the line before.
+func (c *dateCache) webTime(s string) (time.Time, bool) {
+	if len(s) <= webTimeSize || s[:11] != string(c.web[:]) || s[20:27] != string(c.zone[:]) || s[11] != ':' || s[14] != ':' || s[17] != ':' {
+		return time.Time{}, false
+	}
+	h, ok1 := twoDigits(s[12], s[13])
+	m, ok2 := twoDigits(s[15], s[16])
+	sec, ok3 := twoDigits(s[18], s[19])
+	if !ok1 || !ok2 || !ok3 || h > 23 || m > 59 || sec > 60 {
+		return time.Time{}, false
+	}
+	return time.Unix(c.webMidnight+int64(h*3600+m*60+sec-c.zoneOffset), 0).UTC(), true
+}
+
+// keepWeb keeps the zone of a time in a bracket that stamp read, n bytes long.
+func (c *dateCache) keepWeb(s string, n int, st *stamp) {
+	if n == webTimeSize && len(s) > n && st.zone && s[:11] == string(c.web[:]) && s[20] == ' ' && (s[21] == '+' || s[21] == '-') {
+		copy(c.zone[:], s[20:])
+		c.zoneOffset = st.offset
+	}
 }
 
 func twoDigits(a, b byte) (int, bool) {

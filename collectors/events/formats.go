@@ -19,6 +19,7 @@ type reader struct {
 
 	dates   dateCache
 	memo    *headerMemo // nil for none
+	keys    *keyMemos   // nil for none
 	explain bool        // note the transports that were taken off
 	layers  []string    // of the last line
 

@@ -5,6 +5,9 @@ import "strings"
 // bracket reads "[...]" at the beginning of s.
 func (c *scanner) bracket(s string, end byte) bool {
 	h := c.h
+	if h.timed && h.leveled && c.soft >= c.maxSoft && c.maxSoft >= 0 && len(s) > 1 && s[1] != end && s[1] > ' ' && s[1] < 0x80 {
+		return false // whatever it holds, it is a part of the message
+	}
 	k := closing(s, end)
 	if k < 0 {
 		return false
@@ -136,9 +139,21 @@ func (c *scanner) insideBracket(in string) {
 
 // closing gives the index of the bracket that closes the one s begins with, -1 where it is not near.
 func closing(s string, end byte) int {
-	depth := 0
 	limit := min(len(s), maxBracket)
-	for k := 0; k < limit; k++ {
+	first := strings.IndexByte(s[:limit], end)
+	if first <= 0 {
+		return -1
+	}
+	if strings.IndexByte(s[1:first], s[0]) < 0 {
+		return first // nothing is nested, as nearly always
+	}
+	return closingNested(s[:limit], end)
+}
+
+// closingNested is closing for a bracket that may hold others.
+func closingNested(s string, end byte) int {
+	depth := 0
+	for k := range len(s) {
 		switch s[k] {
 		case s[0]:
 			depth++

@@ -30,15 +30,12 @@ func (v jsonString) text() string {
 }
 
 func (p *jsonScan) space() {
-	for p.i < len(p.s) {
-		switch p.s[p.i] {
-		case ' ', '\t', '\n', '\r':
-			p.i++
-		default:
-			return
-		}
+	for p.i < len(p.s) && jsonBlank(p.s[p.i]) {
+		p.i++
 	}
 }
+
+func jsonBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // peek gives the next byte that is not blank, 0 at the end.
 func (p *jsonScan) peek() byte {

@@ -1,13 +1,13 @@
 package events
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // readJSON reads a line that is one JSON object. It says no, and leaves h as it was, where the line is none.
 func (r *reader) readJSON(s string, h *head) bool {
-	if s = strings.TrimRight(s, " \t\r\n"); len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
+	for s != "" && jsonBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
 		return false
 	}
 	save := *h
@@ -30,16 +30,15 @@ const maxFieldDepth = 8
 
 // object reads the members of an object up to its closing brace; p stands at the first member.
 func (f *fields) object(p *jsonScan, outer role, name string, depth int) bool {
-	for {
-		k, ok := p.key()
+	var memo *keyMemo // of the outermost object
+	if depth == 1 && f.r.keys != nil {
+		memo = &f.r.keys.json
+	}
+	for i := 0; ; i++ {
+		key, ro, ok := f.key(p, memo, i, outer, name)
 		if !ok {
 			return false
 		}
-		key := k.raw
-		if k.esc {
-			key = k.text()
-		}
-		ro := nestedRole(outer, name, key)
 		switch p.peek() {
 		case '"':
 			v, ok := p.str()
@@ -82,6 +81,33 @@ func (f *fields) object(p *jsonScan, outer role, name string, depth int) bool {
 			return p.peek() == '}'
 		}
 	}
+}
+
+// key reads the i-th key of an object, with its colon.
+func (f *fields) key(p *jsonScan, memo *keyMemo, i int, outer role, name string) (string, role, bool) {
+	if memo != nil {
+		if at(p.s, p.i) == ' ' {
+			p.i++
+		}
+		if n, ro := memo.recall(i, p.s[min(p.i, len(p.s)):]); n > 0 {
+			p.i += n
+			p.work += n
+			return p.s[p.i-n+1 : p.i-2], ro, true
+		}
+	}
+	k, ok := p.key()
+	if !ok {
+		return "", roleNone, false
+	}
+	if k.esc {
+		key := k.text()
+		return key, nestedRole(outer, name, key), true
+	}
+	ro := nestedRole(outer, name, k.raw)
+	if n := len(k.raw) + 3; p.s[p.i-2] == '"' { // no blank before the colon
+		memo.remember(i, p.s[p.i-n:p.i], ro)
+	}
+	return k.raw, ro, true
 }
 
 // nested reads, or steps over, the object that p stands at.

@@ -5,37 +5,28 @@ import (
 )
 
 // levelWord reads one of the spellings of a level that loggers write, in any case.
-func levelWord(w string) (incident.Severity, bool) {
-	if len(w) < 3 || len(w) > 11 {
-		return 0, false
-	}
-	var b [11]byte
-	for i := 0; i < len(w); i++ {
-		c := w[i] | 0x20
-		if c-'a' > 25 {
-			if i < 5 || c < '0' || c > '9' { // PostgreSQL's debug1 to debug5
-				return 0, false
-			}
-			c = w[i]
+func levelWord(w string) (incident.Severity, bool) { return levelWords.find(w) }
+
+// levelWords holds the spellings.
+var levelWords = func() *wordTable[incident.Severity] {
+	all := make(map[string]incident.Severity)
+	for _, l := range [...]struct {
+		sev   incident.Severity
+		words []string
+	}{
+		{incident.SeverityTrace, []string{"trace", "trc", "trce", "finest", "finer", "verbose", "silly", "verb", "vrb"}},
+		{incident.SeverityDebug, []string{"debug", "dbg", "dbug", "debg", "fine", "debug1", "debug2", "debug3", "debug4", "debug5"}}, // PostgreSQL's have numbers
+		{incident.SeverityInfo, []string{"info", "inf", "information", "notice", "informatio", "config", "http", "log", "success", "default", "note"}},
+		{incident.SeverityWarning, []string{"warn", "warning", "wrn", "warnin"}},
+		{incident.SeverityError, []string{"error", "err", "erro", "eror", "severe", "fail"}},
+		{incident.SeverityFatal, []string{"fatal", "ftl", "fata", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic", "pani", "pnc"}},
+	} {
+		for _, w := range l.words {
+			all[w] = l.sev
 		}
-		b[i] = c
 	}
-	switch string(b[:len(w)]) {
-	case "trace", "trc", "trce", "finest", "finer", "verbose", "silly", "verb", "vrb":
-		return incident.SeverityTrace, true
-	case "debug", "dbg", "dbug", "debg", "fine", "debug1", "debug2", "debug3", "debug4", "debug5":
-		return incident.SeverityDebug, true
-	case "info", "inf", "information", "notice", "informatio", "config", "http", "log", "success", "default", "note":
-		return incident.SeverityInfo, true
-	case "warn", "warning", "wrn", "warnin":
-		return incident.SeverityWarning, true
-	case "error", "err", "erro", "eror", "severe", "fail":
-		return incident.SeverityError, true
-	case "fatal", "ftl", "fata", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic", "pani", "pnc":
-		return incident.SeverityFatal, true
-	}
-	return 0, false
-}
+	return newWordTable(all)
+}()
 
 // levelLetter reads the one-letter levels of Android, klog, Ruby and many formats in brackets.
 func levelLetter(c byte) (incident.Severity, bool) {

@@ -1,6 +1,9 @@
 package events
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // keyEnd gives the index of the "=" of the key that s begins with, 0 where s does not begin with key=.
 func keyEnd(s string) int {
@@ -22,13 +25,21 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 	pairs, words := 0, 0
 	loose := 0 // single quotes without their end
 	rest := 0  // where what is not time or level begins
+	var memo *keyMemo
+	if r.keys != nil {
+		memo = &r.keys.logfmt
+	}
 	for i := 0; i < len(s); {
 		if s[i] == ' ' || s[i] == '\t' {
 			i++
 			continue
 		}
-		k := keyEnd(s[i:])
-		if k == 0 {
+		n, ro := memo.recall(pairs, s[i:])
+		k := n - 1
+		if n == 0 {
+			k = keyEnd(s[i:])
+		}
+		if k <= 0 {
 			words++
 			for i < len(s) && s[i] != ' ' {
 				i++
@@ -38,7 +49,10 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 			}
 			continue
 		}
-		key := s[i : i+k]
+		if n == 0 {
+			ro = pairRole(s[i : i+k])
+			memo.remember(pairs, s[i:i+k+1], ro)
+		}
 		i += k + 1
 		var v jsonString
 		if at(s, i) == '"' {
@@ -54,19 +68,9 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 			v.raw = s[i+1 : e]
 			i = e + 1
 		} else {
-			e := i
-			for e < len(s) && s[e] != ' ' && s[e] != '\t' {
-				e++
-			}
+			e := blankFrom(s, i)
 			v.raw = s[i:e]
 			i = e
-		}
-		ro := topRole(key)
-		if key == "at" { // Heroku's router
-			ro = roleLevel
-		}
-		if ro == roleInside || key == "event" || key == "name" || key == "c" || key == "s" {
-			ro = roleNone
 		}
 		switch {
 		case ro == roleNone:
@@ -98,6 +102,33 @@ func (r *reader) readLogfmt(s string, h *head) bool {
 	}
 	h.format, h.headed = FormatLogfmt, true
 	return true
+}
+
+// pairRole gives the role of a pair's key.
+func pairRole(key string) role {
+	switch key {
+	case "at": // Heroku's router
+		return roleLevel
+	case "event", "name", "c", "s":
+		return roleNone
+	}
+	if ro := topRole(key); ro != roleInside {
+		return ro
+	}
+	return roleNone
+}
+
+// blankFrom gives where the first blank or tab from i on is, the end of s where there is none.
+func blankFrom(s string, i int) int {
+	for ; i+8 <= len(s); i += 8 {
+		if m := hasByte(load64(s[i:]), ' ', '\t'); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for i < len(s) && s[i] != ' ' && s[i] != '\t' {
+		i++
+	}
+	return i
 }
 
 // An apostrophe may stand anywhere. So the end of a value in single quotes is looked for only so far, and no more once a

@@ -48,14 +48,21 @@ func scanFraction(s string, i int, st *stamp) int {
 	if c != '.' && c != ',' && c != ':' || !isDigit(at(s, i+1)) {
 		return i
 	}
-	n, scale := 0, int(1e8)
-	for i+1+n < len(s) && isDigit(s[i+1+n]) {
-		st.nsec += int(s[i+1+n]-'0') * scale
-		scale /= 10
-		n++
+	k := i + 1
+	v, n := 0, 0
+	for k < len(s) && isDigit(s[k]) {
+		if n < 9 { // what is finer than a nanosecond is passed over
+			v = v*10 + int(s[k]-'0')
+			n++
+		}
+		k++
 	}
-	return i + 1 + n
+	st.nsec += v * int(nanos[n])
+	return k
 }
+
+// nanos holds how many nanoseconds the last of so many digits of a fraction stands for.
+var nanos = [...]int32{0, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1}
 
 // scanZone reads a zone at i, if there is one, and gives the index after it.
 func scanZone(s string, i int, st *stamp) int {

@@ -73,9 +73,11 @@ func wordIn(s string) (string, incident.Severity) {
 			k++
 		}
 		if n := k - i; n > 1 && n < 40 && mayAlarm(s[i:k]) {
-			p := place{s: s, i: i, k: k, back: wordsBefore(s, i)}
-			if sev := p.judge(); sev > worst {
-				worst, from, to = sev, i, k
+			if a := alarmWord(s[i:k]); a.part != partNone {
+				p := place{s: s, i: i, k: k, back: wordsBefore(s, i)}
+				if sev := p.judge(a); sev > worst {
+					worst, from, to = sev, i, k
+				}
 			}
 		}
 		i = k
@@ -123,13 +125,11 @@ const (
 	partPhrase      // begins a phrase
 )
 
-// judge gives the severity that the word speaks of where it stands.
-func (p *place) judge() incident.Severity {
+// judge gives the severity that the word speaks of where it stands; a is what it means by itself.
+func (p *place) judge(a alarm) incident.Severity {
 	w := p.word()
-	pt, sev := alarmWord(w)
+	pt, sev := a.part, a.sev
 	switch pt {
-	case partNone:
-		return incident.SeverityUnset
 	case partPhrase:
 		if !p.phrase() {
 			return incident.SeverityUnset
@@ -206,35 +206,24 @@ var alarms = func() map[string]alarm {
 	return all
 }()
 
-// alarmShapes has a bit for each length that a word of alarms with that first letter has. Most words are told apart by that.
-var alarmShapes = func() (t [256]uint32) {
-	for w := range alarms {
-		t[w[0]] |= 1 << len(w)
-	}
-	return t
-}()
+// alarmTable is what alarms are looked up in.
+var alarmTable = newWordTable(alarms)
 
 // mayAlarm says no to most of the words that mean nothing by themselves; w has two bytes or more.
 func mayAlarm(w string) bool {
 	c, n := w[0], len(w)
-	return alarmShapes[c|0x20]>>n&1 != 0 || isUpper(c) && (n > 5 && (w[n-1] == 'r' || w[n-1] == 'n') || c == 'E' && isUpper(w[1]))
+	return alarmTable.shapes[c|0x20]>>n&1 != 0 || isUpper(c) && (n > 5 && (w[n-1] == 'r' || w[n-1] == 'n') || c == 'E' && isUpper(w[1]))
 }
 
-// alarmWord gives what part a single word plays and the severity that it speaks of.
-func alarmWord(w string) (part, incident.Severity) {
-	var b [17]byte
-	if len(w) <= len(b) {
-		for i := 0; i < len(w); i++ {
-			b[i] = w[i] | 0x20
-		}
-		if a, ok := alarms[string(b[:len(w)])]; ok {
-			return a.part, a.sev
-		}
+// alarmWord gives what a single word means.
+func alarmWord(w string) alarm {
+	if a, ok := alarmTable.find(w); ok {
+		return a
 	}
 	if exceptionName(w) || errnoName(w) {
-		return partName, incident.SeverityError
+		return alarm{partName, incident.SeverityError}
 	}
-	return partNone, incident.SeverityUnset
+	return alarm{}
 }
 
 // exceptionName says whether w is a name of the form SomethingError, SomethingException.

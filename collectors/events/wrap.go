@@ -20,6 +20,9 @@ func (r *reader) unwrap(s string, h *head) wrapped {
 	if strings.IndexByte(s, 0x1b) >= 0 {
 		w.body = stripANSI(s)
 	}
+	if r.keys == nil {
+		r.keys = &keyMemos{}
+	}
 	r.layers = r.layers[:0]
 	for range 3 {
 		before := w.body
@@ -274,11 +277,15 @@ func (r *reader) unwrapSyslog(s string, w *wrapped, h *head) bool {
 // and "GH#012 is closed" are none.
 func unescapeLines(s string) string {
 	for i := 0; ; i += 4 {
-		k := strings.Index(s[i:], "#012")
+		k := strings.IndexByte(s[i:], '#') // hardly any message has one
 		if k < 0 {
 			return s
 		}
 		i += k
+		if !strings.HasPrefix(s[i:], "#012") {
+			i -= 3
+			continue
+		}
 		if next := s[i+4:]; i > 0 && s[i-1] != ' ' && (isLetter(at(next, 0)) || hasAnyPrefix(next, "  ", "#01")) {
 			break
 		}
