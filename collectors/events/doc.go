@@ -8,12 +8,13 @@
 // Headers are learned per stream (learner.go). The fixed scanner (header.go) reads one line from left to right and knows
 // nothing of the others; from the first lines of a stream, which are held back meanwhile, a profile is made (learn.go) that
 // corrects it: tokens in front of the time stamp, columns behind what the scanner takes (node names, modules, request ids,
-// cells between pipes), a whole header behind a time stamp that a tool put in front, brackets and levels that are words of
-// messages, and sources that have no header at all. Columns have to be there in nine lines of ten, come in groups that end
-// with what can't be a word (profile.go), and never take away a word that speaks of an error. A line that does not look
-// like the profile is read by the scanner alone; when many do not, the profile is learned again. A stream may have several
-// profiles, one for each form of its lines (forms.go). Profiles, samples and lines held back are in the Joiner's state, and an event
-// keeps the profile that it was read with.
+// cells between pipes, numbers of processes and threads), a whole header behind a time stamp that a tool put in front,
+// brackets and levels that are words of messages, and sources that have no header at all. Columns have to be there in nine
+// lines of ten, come in groups that end with what can't be a word (profile.go), and never take away a word that speaks of an
+// error. A line that does not look like the profile is read by the scanner alone; when many do not, the profile is learned
+// again. A stream may have several profiles, one for each form of its lines (forms.go), and one of the lines of a logger that
+// writes between others. Profiles, samples and lines held back are in the Joiner's state, and an event keeps the profile that
+// it was read with.
 //
 // What is known to be read wrongly: two plain lines without header that belong together only by their sense are two events;
 // a plain line that a program prints between its time-stamped log lines counts as the rest of the one before; the text of

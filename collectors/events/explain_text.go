@@ -268,7 +268,9 @@ func (p *profile) describe() string {
 	}
 	switch p.kind {
 	case profileTimed:
-		out = append(out, "a time stamp")
+		if out = append(out, "a time stamp"); p.form {
+			out = append(out, "a level")
+		}
 	case profileLeveled:
 		out = append(out, "a level")
 	case profileHeadless:
@@ -311,6 +313,14 @@ func (st step) describe() string {
 		return "a dotted name"
 	case opNumber:
 		return "a number"
+	case opModule:
+		return "a module's name"
+	case opPID:
+		return "a process' number"
+	case opThread:
+		return "a thread's number"
+	case opWorker:
+		return "a thread's name in brackets"
 	}
 	return "a column"
 }

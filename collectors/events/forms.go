@@ -185,7 +185,8 @@ func (lr *learner) prof() *profile {
 	return lr.profs[0]
 }
 
-// take puts p among the profiles. What is known to have no header, or any, goes alone.
+// take puts p among the profiles. What is known to have no header goes alone, and so does what is known to have any, but for
+// forms, which only say more of some of its lines.
 func (lr *learner) take(p *profile) {
 	lr.born++
 	p.born = lr.born
@@ -194,7 +195,7 @@ func (lr *learner) take(p *profile) {
 		switch {
 		case o.equal(p):
 			p.opens |= o.opens
-		case o.headed() && p.headed() && lr.suspicious:
+		case o.headed() && p.headed() && lr.suspicious, p.form, o.form && p.kind != profileHeadless:
 			keep = append(keep, o)
 		}
 	}

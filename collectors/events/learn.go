@@ -71,12 +71,46 @@ func learn(samples []string, base *reader) *profile {
 		l.p.kind, l.p.keep = profileHeadless, true
 		l.p.lone = l.loneBlanks()
 	}
+	return l.done()
+}
+
+// done makes a profile of what was learned.
+func (l *lesson) done() *profile {
 	p := l.p
 	if p.opens = openAll; p.headed() {
 		p.tail = l.learnTail(&p)
 		p.opens, p.rare = l.openings(&p)
 	}
 	return &p
+}
+
+// learnForm makes a profile of those lines among samples that have a time and a level, where others that have none stand between
+// them and were learned from, too: two loggers write into one file, or one is printed to as well. nil where p, which was learned of all
+// the samples, has what there is to know.
+func learnForm(samples []string, base *reader, p *profile) *profile {
+	if p.kind != profileTimed && p.kind != profileMixed || p.prefix > 0 || p.inner != nil || len(p.steps) > 0 {
+		return nil
+	}
+	l := lesson{rd: reader{only: FormatAuto, ref: base.ref, loc: base.loc}, p: profile{kind: profileTimed, soft: -1, form: true}}
+	timed := 0
+	for _, s := range samples {
+		v := l.view(s)
+		if v.timed {
+			timed++
+		}
+		if v.timed && v.leveled && s[0] != ' ' {
+			l.views = append(l.views, v)
+		}
+	}
+	n := len(l.views)
+	if n < minSamples || n*8 < len(samples) || p.kind == profileTimed && nearly(n, timed) {
+		return nil
+	}
+	l.learnColumns(func(*view) bool { return true })
+	if len(l.p.steps) == 0 {
+		return nil
+	}
+	return l.done()
 }
 
 // view reads a sample as it stands, without any profile.

@@ -56,10 +56,14 @@ func (g *gathering) candidates(first bool) [][]step {
 		}
 		if skips < 3 {
 			add(skips, step{op: opTag})
+			if skips == 0 && !first && g.steps[len(g.steps)-1].op == opName {
+				add(0, step{op: opWorker})
+			}
 			add(skips, step{op: opBracket})
 		}
 		if skips == 0 {
 			if first || g.steps[len(g.steps)-1].op == opName {
+				out = append(out, []step{{op: opPID}, {op: opThread, end: true}})
 				add(0, step{op: opNumber})
 			}
 			for _, sep := range []byte{'-', '=', ':', '|'} {
@@ -69,8 +73,7 @@ func (g *gathering) candidates(first bool) [][]step {
 		}
 	}
 	// a host's name may be a plain word, where it is always the same and tags behind it are not
-	out = append(out, []step{{op: opWord}, {op: opTag, end: true}})
-	return out
+	return append(out, []step{{op: opWord}, {op: opTag, end: true}}, []step{{op: opModule}, {op: opPID}, {op: opThread, end: true}})
 }
 
 // try says whether nearly all lines have the group, and takes it off them.
@@ -147,7 +150,11 @@ func (g *gathering) plausible(group []step, n int, values, firsts map[string]int
 	case opNumber:
 		return all
 	case opBracket:
-		return !prose(values)
+		return !prose(values) && !phrases(values)
+	case opWorker:
+		return few && !prose(values) && !phrases(values)
+	case opThread:
+		return all && g.idColumns(group)
 	}
 	return true
 }

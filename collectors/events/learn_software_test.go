@@ -163,6 +163,26 @@ var headers = []struct {
 		return fmt.Sprintf("17070%05d123 %s %s", i, pick(i, "INFO", "ERROR"), m)
 	}, nil},
 	{"epoch in us", func(i int, m string) string { return fmt.Sprintf("17070%05d123456 [w%d] %s", i, i%4, m) }, nil},
+	{"module, process and thread", func(i int, m string) string {
+		return fmt.Sprintf("%s 2024-02-03 %s,%03d %s %d %d %s", pick(i, "INFO", "WARNING"), clock(i), i, pick(i, "views", "tasks", "shop.cart"), 7+i%2, 140233000000000+i%5*1000, m)
+	}, func(i int) incident.Record {
+		return incident.Record{Logger: pick(i, "views", "tasks", "shop.cart"), PID: fmt.Sprint(7 + i%2), Thread: fmt.Sprint(140233000000000 + i%5*1000)}
+	}},
+	{"logger, process and a small thread", func(i int, m string) string {
+		return fmt.Sprintf("2024-02-03 %s,%03d INFO shop.%s %d %d %s", clock(i), i, pick(i, "cart", "stock"), 4312, 980+i%9*1500, m)
+	}, func(i int) incident.Record {
+		return incident.Record{Logger: "shop." + pick(i, "cart", "stock"), PID: "4312", Thread: fmt.Sprint(980 + i%9*1500)}
+	}},
+	{"process and thread", func(i int, m string) string {
+		return fmt.Sprintf("2024-02-03 %s,%03d INFO %d %d %s", clock(i), i, 4312+i%3, 4312+i%3, m)
+	}, func(i int) incident.Record {
+		return incident.Record{PID: fmt.Sprint(4312 + i%3), Thread: fmt.Sprint(4312 + i%3)}
+	}},
+	{"thread behind the logger", func(i int, m string) string {
+		return fmt.Sprintf("2024-02-03 %s,%03d INFO com.example.%s [%s] %s", clock(i), i, pick(i, "Cart", "Stock"), pick(i, "main", "IPC handler 3 on 8020", "pool-1-thread-2"), m)
+	}, func(i int) incident.Record {
+		return incident.Record{Logger: "com.example." + pick(i, "Cart", "Stock"), Thread: pick(i, "main", "IPC handler 3 on 8020", "pool-1-thread-2")}
+	}},
 	{"no header", func(i int, m string) string { return m }, nil},
 	{"no header, level words now and then", func(i int, m string) string {
 		if i%13 == 5 {

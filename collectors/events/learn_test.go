@@ -66,7 +66,7 @@ func TestFormatChange(t *testing.T) {
 // anything is one with it, whatever was learned.
 func TestProfileHidesNoError(t *testing.T) {
 	victims := []string{
-		"2024-02-03 04:05:06 ERROR cannot pay",
+		"2024-02-03 04:05:06 ERROR cannot pay", "2024-02-03 04:05:06 INFO failed 7 140233001 fine", "2024-02-03 04:05:06 INFO panic 7 1402 x",
 		"2024-02-03 04:05:06 PaymentException: cannot pay",
 		"2024-02-03 04:05:06 [shop] FATAL no disk",
 		"2024-02-03 04:05:06 com.shop.PayError: refused",
@@ -85,6 +85,7 @@ func TestProfileHidesNoError(t *testing.T) {
 	for _, s := range []string{
 		"2024-02-03 04:05:06 %s: fine %d", "2024-02-03 04:05:06 [%s x] fine %d", "2024-02-03 04:05:06 %s|a|fine %d", "2024-02-03 04:05:06 %s - fine %d",
 		"2024-02-03 04:05:06 com.%s fine %d", "%s %d 2024-02-03 04:05:06 fine", "%s: fine %d", "2024-02-03 04:05:06 %s %d INFO fine", "2024-02-03 04:05:06 %s, fine %d",
+		"2024-02-03 04:05:06 INFO %s 7 14023300%04d fine",
 	} {
 		teachers = append(teachers, func(i int, _ string) string {
 			return fmt.Sprintf(s, pick(i, "error", "Failure", "shop.OpenError", "fine"), i)

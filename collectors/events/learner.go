@@ -145,7 +145,10 @@ func (j *Joiner) decide(out output) {
 	case p != nil && lr.suspicious && !p.headed():
 		lr.closed()
 	case p != nil:
-		lr.learned(p)
+		form := learnForm(lr.samples, &j.rd, p)
+		if lr.learned(p); form != nil {
+			lr.take(form)
+		}
 	case len(lr.samples) >= maxSamples || !lr.hold && len(lr.samples) >= enough:
 		lr.giveUp()
 	case lr.suspicious:

@@ -37,7 +37,7 @@ func (w *stateWriter) profiles(ps []*profile) {
 			w.b = append(w.b, byte(s.op), s.sep)
 			w.flags(s.end)
 		}
-		w.flags(p.tail)
+		w.flags(p.tail, p.form)
 		w.uint(uint64(p.opens))
 		w.uint(uint64(p.rare))
 		w.uint(uint64(p.born))
@@ -65,7 +65,10 @@ func (r *stateReader) profiles() []*profile {
 			p.steps = append(p.steps, s)
 		}
 		if p.opens = openAll; r.version > 2 {
-			p.tail = r.byte() == 1
+			g := r.byte()
+			if p.tail, p.form = g&1 != 0, g&2 != 0; g > 3 {
+				r.fail()
+			}
 			p.opens, p.rare, p.born = opening(r.count(int(openAll))), opening(r.count(int(openAll))), uint32(r.count(1<<30))
 		}
 		if p.kind >= profileKinds || f > 7 {

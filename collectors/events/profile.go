@@ -22,6 +22,7 @@ type profile struct {
 	lone   bool     // one blank in front of a line is the writer's own and no continuation
 	steps  []step   // columns behind what the scanner reads
 	tail   bool     // the last token is the logger's name in parentheses
+	form   bool     // it speaks of the lines with time and level alone, which others without a level stand between
 	opens  opening  // what its messages begin with, but for rare ones
 	rare   opening  // what few of them begin with
 	born   uint32   // counts a stream's profiles
@@ -29,7 +30,7 @@ type profile struct {
 
 // equal says whether p and o read lines alike.
 func (p *profile) equal(o *profile) bool {
-	return p.kind == o.kind && p.prefix == o.prefix && (p.inner == nil) == (o.inner == nil) && (p.inner == nil || p.inner.equal(o.inner)) && p.keep == o.keep && p.lone == o.lone && p.tail == o.tail && p.soft == o.soft && slices.Equal(p.steps, o.steps)
+	return p.kind == o.kind && p.prefix == o.prefix && (p.inner == nil) == (o.inner == nil) && (p.inner == nil || p.inner.equal(o.inner)) && p.keep == o.keep && p.lone == o.lone && p.tail == o.tail && p.form == o.form && p.soft == o.soft && slices.Equal(p.steps, o.steps)
 }
 
 // profileKind is what the lines of a source have in common.
@@ -65,6 +66,10 @@ const (
 	opDash              // a few tokens up to " - "
 	opName              // a dotted name
 	opNumber            // a number
+	opModule            // a word that names something, with an id behind it
+	opPID               // a process' number
+	opThread            // a thread's number
+	opWorker            // a thread's name in brackets
 	ops                 // how many there are
 )
 
@@ -131,7 +136,7 @@ func (r *reader) scanColumns(p *profile, s string, h *head) bool {
 		}
 		r.fit = fitYes
 	case profileTimed:
-		if !h.timed {
+		if !h.timed || p.form && !h.leveled {
 			return ok
 		}
 		r.fit = fitYes
@@ -254,6 +259,9 @@ func (p *profile) columns(h *head, named bool) bool {
 	if h.pid == "" {
 		h.pid = done.pid
 	}
+	if h.thread == "" {
+		h.thread = done.thread
+	}
 	if h.trace == "" {
 		h.trace = done.trace
 	}
@@ -266,9 +274,9 @@ type columnScan struct {
 	i     int
 	named bool // the scanner took a name already, which may be the one that the first column is
 
-	leveled            bool
-	sev                incident.Severity
-	logger, pid, trace string
+	leveled                    bool
+	sev                        incident.Severity
+	logger, pid, thread, trace string
 }
 
 // step reads one column and says whether it was there.
@@ -326,6 +334,15 @@ func (c *columnScan) step(st step) bool {
 		return c.tag(s)
 	case opBracket:
 		return c.bracket(s)
+	case opModule, opPID, opThread:
+		return c.id(s, st.op)
+	case opWorker:
+		i := c.i
+		if !c.bracket(s) {
+			return false
+		}
+		c.thread = strings.TrimSpace(c.s[i+1 : c.i-1])
+		return s[0] == '[' && c.thread != "" && nameLike(c.thread)
 	case opCell:
 		return c.cell(s, st.sep)
 	case opDash:
