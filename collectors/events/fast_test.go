@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,6 +114,40 @@ func checkWord(t *testing.T, w string) {
 	if got, ok := levelWord(w); got != leveled || ok != (leveled != incident.SeverityUnset) {
 		t.Errorf("level %q: %v, not %v", w, got, leveled)
 	}
+}
+
+// FuzzStamps: a time stamp is read, and dated, as if none had been read before.
+func FuzzStamps(f *testing.F) {
+	for _, s := range []string{
+		"2024-01-02 15:04:05.123 a", "2024-01-02T15:04:05,123Z", "2024-01-02 15:04:05.1234 a", "2024-01-02 3:04:05 a b c d", "2024-01-02 15:04:05 PM a", "2024-01-02 15:04:60.999+01:00",
+		"2024-01-02 15:04:61.999 aa", "2024-01-02 24:04:05.123", "2024-01-02 1:504:05:123", "2024-01-02 15:04:0512 a", "2024-01-02 15-04-05 abcdef", "2024-01-02 15:\xfa4:05 abcdef",
+		"Jan  2 15:04:05 web1 a", "Jan  3 15:04:05 web1 a", "Dec 31 23:59:60 web1 a", "Jan 12 15:04:05 Web", "Feb 30 15:04:05 web1", "Jan  2 15:04:05 2024 a", "Jan  2 25:04:05 web1",
+		"02/Jan/2024:15:04:05 +0000] a", "02/Jan/2024:15:04:05 +0130] a", "02/Jan/2024:15:04:05 -0130] a", "02/Jan/2024:15:04:05.123 +0000]", "02/Jan/2024:15:04:05 +0000 ]", "02/Jan/2024 15:04:05 +0000]",
+	} {
+		f.Add(s, s, int64(0))
+		f.Add("2024-01-02 15:04:05.123 a", s, int64(86400*200))
+		f.Add("02/Jan/2024:15:04:05 +0000] a", s, int64(-86400*2))
+		f.Add("Jan  2 15:04:05 web1 a", s, int64(-86400*3))
+	}
+	f.Fuzz(func(t *testing.T, first, s string, later int64) {
+		for _, ref := range []time.Time{{}, reference, reference.Add(time.Duration(later%(86400*800)) * time.Second)} {
+			r := reader{ref: ref}
+			for _, s := range []string{first, s, first, s} {
+				var a, b stamp
+				n, want := r.stamp(s, &a), scanStamp(s, &b)
+				if n != want || n > 0 && !r.resolve(&a).Equal(b.resolve(ref, nil)) {
+					t.Fatalf("%q behind %q, read at %v: %d bytes, not %d: %+v, not %+v", s, first, ref, n, want, a, b)
+				}
+				when, ok := r.dates.webTime(s)
+				if ok && (want != webTimeSize || s[want] != ']' || !when.Equal(b.resolve(ref, nil))) {
+					t.Fatalf("%q behind %q is %v, not %v", s, first, when, b)
+				}
+				if want > 0 && at(s, want) == ']' {
+					r.dates.keepWeb(s, want, &b)
+				}
+			}
+		}
+	})
 }
 
 func TestWordTables(t *testing.T) {
