@@ -366,9 +366,7 @@ func joins(sep []byte) bool {
 		return false
 	}
 	for _, c := range sep {
-		switch c {
-		case ' ', ',', ':', '.', '-', '/', '@', '+', '|', '#', '~', ';', '&', '*', '^', '%':
-		default:
+		if classes[c]&clJoin == 0 {
 			return false
 		}
 	}

@@ -6,7 +6,6 @@ type class uint16
 // Classes of bytes.
 const (
 	clSpace class = 1 << iota // white space and control characters
-	clSep                     // punctuation that is never part of an atom
 	clDigit
 	clLetter
 	clNonHex // a letter that is no hexadecimal digit
@@ -14,9 +13,11 @@ const (
 	clDot
 	clSlash
 	clEdge  // punctuation inside an atom, a separator at its edge
+	clSep   // punctuation that is never part of an atom
 	clValue // ends the value after "=", or needs a look there
 	clFirst // begins one of the words that constant knows
 	clMore  // an atom may go on behind it: a port, a host
+	clJoin  // variable parts with it between them are one
 
 	clStop = clSpace | clSep
 )
@@ -46,6 +47,10 @@ var classes = func() (t [256]class) {
 			t[i] = 0
 		default:
 			t[i] = clSep
+		}
+		switch c {
+		case ' ', ',', ':', '.', '-', '/', '@', '+', '|', '#', '~', ';', '&', '*', '^', '%':
+			t[i] |= clJoin
 		}
 		switch c {
 		case ',', ';', ')', ']', '}', '>', '"', '\'', '(', '[', '{', '<':

@@ -6,9 +6,9 @@ package cluster
 func (sc *scanner) variable(s string, from, to int, kind uint8) {
 	if sc.datePos >= 0 {
 		if kind == kindStrong && s != "" { // the names before it belong to the date
-			sc.w = sc.prefix + int(sc.atomBuf[sc.datePos].from)
+			sc.w = sc.dateW
 			sc.na = sc.datePos
-			from = int(sc.spanBuf[sc.dateSpan].from)
+			from = sc.spanBuf[sc.dateSpan].from()
 			sc.ns = sc.dateSpan
 		}
 		sc.datePos = -1
@@ -18,10 +18,12 @@ func (sc *scanner) variable(s string, from, to int, kind uint8) {
 		sc.addSpan(from, to, sc.na-1, kind|collapsed)
 		return
 	}
-	n := uint16(sc.w - sc.prefix)
+	if sc.places {
+		n := uint16(sc.w - sc.prefix)
+		sc.atomBuf[sc.na] = place{n, n + 1, kind}
+	}
 	sc.put(varMark)
 	sc.lastVar = sc.w
-	sc.atomBuf[sc.na] = place{n, n + 1, kind}
 	sc.addSpan(from, to, sc.na, kind)
 	sc.na++
 }
@@ -32,7 +34,7 @@ func (sc *scanner) glue(from, to int, kind uint8) {
 }
 
 func (sc *scanner) addSpan(from, to, pos int, what uint8) {
-	sc.spanBuf[sc.ns] = span{uint16(from), uint16(to), uint8(pos), what}
+	sc.spanBuf[sc.ns] = newSpan(from, to, pos, what)
 	sc.ns++
 	if sc.w-sc.prefix > sigLimit || sc.na >= atomLimit-2 || sc.ns >= varLimit {
 		sc.full = true
@@ -43,8 +45,8 @@ func (sc *scanner) addSpan(from, to, pos int, what uint8) {
 func (sc *scanner) word(s string, from, to int) {
 	if sc.lastVar > 0 && to-from <= longestUnit {
 		gap := sc.w - sc.lastVar
-		if last := &sc.spanBuf[sc.ns-1]; last.kind() == kindStrong && (gap == 0 || gap == 1 && sc.buf[sc.lastVar] == ' ') &&
-			(unit(s[from:to]) || zone(s[last.from:last.to], s[from:to])) {
+		if last := sc.spanBuf[sc.ns-1]; last.kind() == kindStrong && (gap == 0 || gap == 1 && sc.buf[sc.lastVar] == ' ') &&
+			(unit(s[from:to]) || zone(s[last.from():last.to()], s[from:to])) {
 			sc.w = sc.lastVar
 			sc.glue(from, to, kindWeak)
 			return
@@ -56,15 +58,17 @@ func (sc *scanner) word(s string, from, to int) {
 			return
 		}
 		if sc.datePos < 0 {
-			sc.datePos, sc.dateSpan = sc.na, sc.ns
+			sc.datePos, sc.dateSpan, sc.dateW = sc.na, sc.ns, sc.w
 		}
 	} else {
 		sc.datePos = -1
 	}
 	sc.lastVar = 0
-	n := uint16(sc.w - sc.prefix)
+	if sc.places {
+		n := uint16(sc.w - sc.prefix)
+		sc.atomBuf[sc.na] = place{n, n + uint16(to-from), kindWord}
+	}
 	sc.w += to - from
-	sc.atomBuf[sc.na] = place{n, n + uint16(to-from), kindWord}
 	sc.addSpan(from, to, sc.na, kindWord)
 	sc.na++
 }
@@ -95,28 +99,30 @@ func (sc *scanner) closeGroup(s string, c byte) bool {
 	if k-1 < sc.prefix || sc.buf[k-1] != varMark {
 		return false
 	}
-	last := uint8(sc.na - 1)
+	last := sc.na - 1
 	j := sc.ns - 1
-	for j >= 0 && sc.spanBuf[j].pos == last {
+	for j >= 0 && sc.spanBuf[j].pos() == last {
 		j--
 	}
 	if j < 0 {
 		return false
 	}
 	number := sc.spanBuf[j]
-	if number.what&glued != 0 && j > 0 { // its unit
+	if number.what()&glued != 0 && j > 0 { // its unit
 		number = sc.spanBuf[j-1]
 	}
-	if !decimal(s[number.from:number.to]) {
+	if !decimal(s[number.from():number.to()]) {
 		return false
 	}
 	for j++; j < sc.ns; j++ {
-		sc.spanBuf[j].pos = last - 1
-		if sc.spanBuf[j].what&glued == 0 {
-			sc.spanBuf[j].what |= collapsed
+		sp := sc.spanBuf[j]
+		what := sp.what()
+		if what&glued == 0 {
+			what |= collapsed
 		}
+		sc.spanBuf[j] = newSpan(sp.from(), sp.to(), last-1, what)
 	}
-	sc.na = int(last)
+	sc.na = last
 	sc.w, sc.lastVar = k, k
 	return true
 }

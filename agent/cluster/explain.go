@@ -78,7 +78,7 @@ func (x *Explainer) Explain(r *incident.Record, ref Ref) Explanation {
 	if len(msg) < len(r.Message) || c.sc.full {
 		out.Cut = len(msg)
 		if c.sc.full && len(c.sc.spans) > 0 {
-			out.Cut = int(c.sc.spans[len(c.sc.spans)-1].to)
+			out.Cut = c.sc.spans[len(c.sc.spans)-1].to()
 		}
 	}
 	out.Signature = readable(c.sc.sig[c.sc.prefix:])
@@ -110,9 +110,9 @@ func (x *Explainer) Explain(r *incident.Record, ref Ref) Explanation {
 		masks = c.rules.find(msg)
 	}
 	for k, sp := range c.sc.spans {
-		s := Span{From: int(sp.from), To: int(sp.to), Kept: sp.kind() == kindPin, Shown: shown[k]}
+		s := Span{From: sp.from(), To: sp.to(), Kept: sp.kind() == kindPin, Shown: shown[k]}
 		if sp.kind() == kindWord {
-			if int(sp.pos) >= len(open) || !open[sp.pos] {
+			if sp.pos() >= len(open) || !open[sp.pos()] {
 				continue
 			}
 			s.Merged, s.Rule = true, "other events have other words here"
@@ -155,9 +155,9 @@ func (n *node) openPlaces() []bool {
 // part of its shape.
 func (c *Clusterer) ruleOf(msg string, spans []span, k int, masks []match) string {
 	sp := spans[k]
-	from, to := int(sp.from), int(sp.to)
+	from, to := sp.from(), sp.to()
 	i := slices.IndexFunc(masks, func(m match) bool { return m.from == from && m.to == to })
-	if i >= 0 && masks[i].rank >= 0 && (sp.kind() != kindPin || sp.what&named != 0) {
+	if i >= 0 && masks[i].rank >= 0 && (sp.kind() != kindPin || sp.what()&named != 0) {
 		if name := c.rules.names[masks[i].rank]; name != "" {
 			return "the operator's mask " + name
 		}
@@ -174,13 +174,13 @@ func (c *Clusterer) ruleOf(msg string, spans []span, k int, masks []match) strin
 		return `nothing, where a value after "=" would stand`
 	case s == "":
 		return "nothing, between brackets"
-	case sp.what&glued != 0 && unit(s):
+	case sp.what()&glued != 0 && unit(s):
 		return "the unit of the number before it"
-	case sp.what&glued != 0 && k > 0 && zone(msg[spans[k-1].from:spans[k-1].to], s):
+	case sp.what()&glued != 0 && k > 0 && zone(msg[spans[k-1].from():spans[k-1].to()], s):
 		return "the zone of the time before it"
-	case sp.what&glued != 0:
+	case sp.what()&glued != 0:
 		return "the number behind a name"
-	case k+1 < len(spans) && spans[k+1].what&glued != 0 && spans[k+1].pos == sp.pos && sp.kind() == kindWeak:
+	case k+1 < len(spans) && spans[k+1].what()&glued != 0 && spans[k+1].pos() == sp.pos() && sp.kind() == kindWeak:
 		return "the name before a number"
 	case after:
 		return `the value after "="`

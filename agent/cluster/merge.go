@@ -121,6 +121,9 @@ func (c *Clusterer) measure(e *entry) []value {
 // miss takes in a signature that was never seen before, or was evicted.
 func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 	c.makeRoom()
+	c.sc.places = true // once more, with the places, which no hit needs
+	c.read(r)
+	c.sc.places = false
 	e := entry{
 		sig:    string(c.sc.sig),
 		places: slices.Clone(c.sc.atoms),
@@ -130,8 +133,8 @@ func (c *Clusterer) miss(r *incident.Record, msg string) (int32, bool) {
 		seq:  c.seq + 1,
 	}
 	for _, sp := range c.sc.spans {
-		if sp.kind() == kindStrong && sp.pos < placeLimit {
-			e.solid |= 1 << sp.pos
+		if sp.kind() == kindStrong && sp.pos() < placeLimit {
+			e.solid |= 1 << sp.pos()
 		}
 	}
 	vals := c.measure(&e)

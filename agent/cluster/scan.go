@@ -52,14 +52,20 @@ const (
 )
 
 // span is an atom as it stands in the message. Several spans may share one atom of the signature, because neighbouring
-// variable parts collapse there.
-type span struct {
-	from, to uint16 // bytes of the message
-	pos      uint8  // index of its atom in the signature
-	what     uint8  // kind, and collapsed, glued or named
+// variable parts collapse there. It is one number, as one is written for each word of each message: from the lowest bits
+// on 16 each for where it begins and ends in the message, for the index of its atom in the signature, and for its kind
+// with collapsed, glued or named.
+type span uint64
+
+func newSpan(from, to, pos int, what uint8) span {
+	return span(from) | span(to)<<16 | span(pos)<<32 | span(what)<<48
 }
 
-func (sp span) kind() uint8 { return sp.what & kindMask }
+func (sp span) from() int   { return int(sp & 0xffff) }
+func (sp span) to() int     { return int(sp >> 16 & 0xffff) }
+func (sp span) pos() int    { return int(sp >> 32 & 0xffff) }
+func (sp span) what() uint8 { return uint8(sp >> 48) }
+func (sp span) kind() uint8 { return sp.what() & kindMask }
 
 // place is where an atom of the signature lies in it.
 type place struct {
@@ -69,10 +75,12 @@ type place struct {
 
 type scanner struct {
 	sig    []byte  // set by end
-	atoms  []place // set by end
+	atoms  []place // set by end where places is
 	spans  []span  // all atoms of the message; set by end
 	prefix int     // where the message's signature begins in sig
 	text   []byte  // scratch of makeTemplate
+
+	places bool // whether atoms is wanted; only a signature never seen before needs it
 
 	buf     []byte // what sig, atoms and spans are slices of
 	w       int    // bytes written
@@ -84,6 +92,7 @@ type scanner struct {
 	lastVar  int    // w just after the last variable part, 0 where a word came since
 	datePos  int    // atom index where a run of names of weekdays and months begins, -1 for none
 	dateSpan int    // its first span
+	dateW    int    // where it begins in the signature
 	eq       bool
 	eqSpace  bool // white space came after the "="
 	eqAt     int  // where in the message the value would begin
@@ -159,8 +168,23 @@ func (sc *scanner) scan(s string, from, to int) {
 			i = sc.separator(s, i)
 			continue
 		}
+		if sc.eq && !sc.eqSpace && fl&clEdge == 0 {
+			if e := sc.value(s, i); e > i {
+				i = e
+				continue
+			}
+		}
 		start := i
-		if fl&clLetter != 0 {
+		var prev, twice class
+		if fl&clDigit != 0 {
+			// What begins with a digit is a number in most cases, and then as long as it was read.
+			i, fl = number(s, i)
+			if !sc.eq && (i == len(s) || classes[s[i]]&(clStop|clMore) == clSep || classes[s[i]]&clSpace != 0) {
+				sc.variable(s, start, i, kindStrong)
+				continue
+			}
+			prev = clDigit
+		} else if fl&clLetter != 0 {
 			// A run of letters, copied on the way: if it is no word, what was copied is written over.
 			w := sc.w
 			b := sc.buf[w : w+wordLimit+16]
@@ -185,6 +209,21 @@ func (sc *scanner) scan(s string, from, to int) {
 			if i == len(s) || classes[s[i]]&clStop != 0 {
 				// It is as long as it was read, and nothing but letters.
 				if k <= wordLimit && !sc.eq && (i == len(s) || classes[s[i]]&clMore == 0) && !(k >= 8 && hexLetters(s[start:i])) {
+					if sc.lastVar == 0 && (fl&clFirst == 0 || k > 5) && (k != 3 || c > 'Z') && sc.ns < varLimit-1 && w-sc.prefix < sigLimit-wordLimit-1 && !sc.places {
+						// A word and nothing else, as most are; what word does with it in short.
+						sc.spanBuf[sc.ns] = newSpan(start, i, sc.na, kindWord)
+						sc.ns++
+						sc.na++
+						sc.datePos = -1
+						w += k
+						if i < len(s) && s[i] == ' ' {
+							b[k] = ' '
+							w++
+							i++
+						}
+						sc.w = w
+						continue
+					}
 					if fl&clFirst != 0 && k <= 5 && constant(s[start:i]) {
 						sc.variable(s, start, i, kindStrong)
 					} else {
@@ -206,7 +245,6 @@ func (sc *scanner) scan(s string, from, to int) {
 		} else {
 			i++
 		}
-		var prev, twice class
 		for i < len(s) {
 			f := classes[s[i]]
 			if f&clStop != 0 {

@@ -178,6 +178,9 @@ func FuzzScan(f *testing.F) {
 		for _, c := range cs {
 			r := incident.Record{Service: pin, Message: msg}
 			h := c.Add(&r)
+			c.sc.places = true
+			c.read(&r)
+			c.sc.places = false
 			if again := c.Add(&r); again.New || again.Ref != h.Ref {
 				t.Fatalf("%q: %+v, then %+v", msg, h, again)
 			}
@@ -196,12 +199,12 @@ func FuzzScan(f *testing.F) {
 				}
 				last = int(p.to)
 			}
-			at := uint16(0)
+			at := 0
 			for _, sp := range c.sc.spans {
-				if sp.from < at || sp.to < sp.from || int(sp.to) > len(msg) || int(sp.pos) >= len(c.sc.atoms) {
+				if sp.from() < at || sp.to() < sp.from() || sp.to() > len(msg) || sp.pos() >= len(c.sc.atoms) {
 					t.Fatalf("%q: spans %+v", msg, c.sc.spans)
 				}
-				at = sp.to
+				at = sp.to()
 			}
 		}
 	})

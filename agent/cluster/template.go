@@ -34,19 +34,19 @@ func makeTemplate(msg string, sc *scanner) string {
 	b := sc.text[:0]
 	at := 0
 	for _, sp := range sc.spans {
-		b = between(b, msg[at:max(at, int(sp.from))])
-		at = max(at, int(sp.to))
+		b = between(b, msg[at:max(at, sp.from())])
+		at = max(at, sp.to())
 		switch {
-		case sp.what&glued != 0:
+		case sp.what()&glued != 0:
 			b = append(b, glueMark)
-		case sp.what&collapsed != 0:
+		case sp.what()&collapsed != 0:
 			b = append(b, contMark)
 		}
-		text := msg[sp.from:sp.to]
+		text := msg[sp.from():sp.to()]
 		switch {
-		case sp.what == kindPin|named:
+		case sp.what() == kindPin|named:
 			// The name stands in the signature, between its marks.
-			p := sc.atoms[sp.pos]
+			p := sc.atoms[sp.pos()]
 			b = append(b, sc.sig[sc.prefix+int(p.from):sc.prefix+int(p.to)]...)
 		case sp.kind() == kindPin:
 			b = quote(b, pinMark, text)
@@ -272,9 +272,9 @@ func (n *node) differ(spans []span) uint64 {
 	var mask uint64
 	lens := n.counts()
 	for i := 0; i < len(spans); {
-		pos := int(spans[i].pos)
+		pos := spans[i].pos()
 		k := i
-		for i < len(spans) && int(spans[i].pos) == pos {
+		for i < len(spans) && spans[i].pos() == pos {
 			i++
 		}
 		if pos >= len(lens) || int(lens[pos]) != i-k {
@@ -299,7 +299,7 @@ func (c *Clusterer) vary(e *entry, n *node, msg string) {
 	}
 	for k := range n.lits[:min(len(n.lits), 64)] {
 		l := &n.lits[k]
-		if n.varies&placeBit(int(l.pos)) != 0 || c.sc.value(msg, l) != l.text {
+		if n.varies&placeBit(int(l.pos)) != 0 || c.sc.valueOf(msg, l) != l.text {
 			differ |= 1 << k
 		}
 	}
@@ -369,15 +369,15 @@ func (c *Clusterer) openLiterals(n *node, differ uint64) {
 	}
 }
 
-// value gives what msg has in the place of a literal, "" where it has nothing there.
-func (sc *scanner) value(msg string, l *literal) string {
+// valueOf gives what msg has in the place of a literal, "" where it has nothing there.
+func (sc *scanner) valueOf(msg string, l *literal) string {
 	k := int(l.span) - int(l.ord)
-	if k >= len(sc.spans) || sc.spans[k].pos != l.pos || k > 0 && sc.spans[k-1].pos == l.pos {
+	if k >= len(sc.spans) || sc.spans[k].pos() != int(l.pos) || k > 0 && sc.spans[k-1].pos() == int(l.pos) {
 		// An atom before it has more or fewer parts.
-		k, _ = slices.BinarySearchFunc(sc.spans, l.pos, func(sp span, pos uint8) int { return int(sp.pos) - int(pos) })
+		k, _ = slices.BinarySearchFunc(sc.spans, l.pos, func(sp span, pos uint8) int { return sp.pos() - int(pos) })
 	}
-	if k += int(l.ord); k >= len(sc.spans) || sc.spans[k].pos != l.pos {
+	if k += int(l.ord); k >= len(sc.spans) || sc.spans[k].pos() != int(l.pos) {
 		return ""
 	}
-	return msg[sc.spans[k].from:sc.spans[k].to]
+	return msg[sc.spans[k].from():sc.spans[k].to()]
 }
