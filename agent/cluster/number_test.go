@@ -92,13 +92,13 @@ func TestPlainValues(t *testing.T) {
 		if k := strings.IndexFunc(v, func(r rune) bool { return r < 0x80 && classes[r]&clStop != 0 }); k >= 0 && v[k] == '=' {
 			continue // behind "= " that is the next name
 		}
-		_, close := scanned(&sc, "k="+v, false)
+		_, right := scanned(&sc, "k="+v, false)
 		_, apart := scanned(&sc, "k= "+v, false)
 		for i := range apart[1:] {
 			sp := apart[i+1]
 			apart[i+1] = newSpan(sp.from()-1, sp.to()-1, sp.pos(), sp.what())
 		}
-		if got, want := fmt.Sprintf("%x", close), fmt.Sprintf("%x", apart); got != want {
+		if got, want := fmt.Sprintf("%x", right), fmt.Sprintf("%x", apart); got != want {
 			t.Fatalf("%q: spans %s, behind a space %s", v, got, want)
 		}
 	}
