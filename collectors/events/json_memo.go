@@ -40,6 +40,6 @@ func (m *keyMemo) remember(i int, text string, ro role) {
 		return
 	}
 	e := &m[i]
-	e.n, e.role = uint8(len(text)), ro //nolint:gosec // G115: at most keyMemoText
+	e.n, e.role = uint8(len(text)), ro
 	copy(e.text[:], text)
 }

@@ -25,7 +25,7 @@ func newWordTable[T any](words map[string]T) *wordTable[T] {
 		for t.slots[k] != 0 {
 			k = (k + 1) % wordTableSlots
 		}
-		t.slots[k] = uint8(len(t.words)) //nolint:gosec // G115: there are far fewer
+		t.slots[k] = uint8(len(t.words))
 	}
 	return t
 }
@@ -45,6 +45,6 @@ func (t *wordTable[T]) find(w string) (v T, ok bool) {
 
 // wordSlot gives where to look for a word first.
 func wordSlot(w string) uint32 {
-	h := uint32(w[0]|0x20) | uint32(w[1]|0x20)<<8 | uint32(w[len(w)-1]|0x20)<<16 | uint32(len(w))<<24 //nolint:gosec // G115: the lowest byte is enough
+	h := uint32(w[0]|0x20) | uint32(w[1]|0x20)<<8 | uint32(w[len(w)-1]|0x20)<<16 | uint32(len(w))<<24
 	return h * 0x9e3779b1 >> wordTableShift
 }
