@@ -248,7 +248,8 @@ func address(s string, start int) int {
 }
 
 // mail gives the end of the address that begins at start and whose "@", or the "+" in front of a tag, is at s[at]; 0 where
-// there is none. The host must have a dot, or the address stand between "<" and ">".
+// there is none. The host must have a dot, or the address stand between "<" and ">", or have no capitals: "root@db" is one, but
+// "OrderController@store" is a place in a program.
 func mail(s string, start, at int) int {
 	if s[at] == '+' {
 		k := at + 1
@@ -276,10 +277,45 @@ func mail(s string, start, at int) int {
 	if fl&clLetter == 0 {
 		return 0
 	}
-	if strings.IndexByte(s[at+1:i], '.') < 0 && !(start > 0 && s[start-1] == '<' && i < len(s) && s[i] == '>') {
+	if strings.IndexByte(s[at+1:i], '.') < 0 && !(start > 0 && s[start-1] == '<' && i < len(s) && s[i] == '>') && !(lower(s[start:at]) && lower(s[at+1:i])) {
 		return 0
 	}
 	return i
+}
+
+// lower says whether s has no capitals.
+func lower(s string) bool {
+	for i := range len(s) {
+		if s[i]-'A' < 26 {
+			return false
+		}
+	}
+	return true
+}
+
+// domain says whether a word with dots is the name of a host: small letters, digits, hyphens and, as many have it, underscores,
+// under a top-level domain that is no ending of files. Packages of programs have theirs in front: "org.example.shop".
+func domain(s string) bool {
+	k := strings.LastIndexByte(s, '.')
+	if k < 1 || len(s)-k > 12 {
+		return false
+	}
+	switch s[k+1:] {
+	case "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "cloud", "internal", "local", "localdomain", "lan", "corp", "intranet", "arpa",
+		"test", "example", "invalid", "consul", "onion":
+	case "eu", "uk", "de", "fr", "nl", "ch", "at", "dk", "se", "no", "fi", "cz", "us", "ca", "br", "mx", "ar", "cn", "jp", "kr", "hk", "tw", "sg", "au", "nz", "ru", "ua":
+		if strings.IndexByte(s[:k], '.') < 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c-'a' >= 26 && c-'0' >= 10 && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 // tagLimit is the longest tag of a mail address, in bytes: "jo+orders@shop.example".

@@ -212,6 +212,8 @@ func shapeOf(msg string, from, to int) string {
 		return "a path"
 	case colon > 0 && classes[s[colon-1]]&clStop == 0 && classes[s[len(s)-1]]&clDigit != 0:
 		return "a host with its port"
+	case fl&clDot != 0 && domain(s):
+		return "the name of a host"
 	case len(s) >= 3 && dateName(s[:3]):
 		return "a date"
 	case len(s) > wordLimit:

@@ -21,7 +21,8 @@ const (
 	valuesStack      = 2 // the stack is the same
 	valuesManyWords  = 5 // the place is one of many words
 	valuesFewWords   = 6
-	valuesOneWord    = 8 // only one word says something, but there is more around it, and the place is not the first
+	valuesOneWord    = 8  // only one word says something, but there is more around it, and the place is not the first
+	valuesBare       = 12 // only one word says something, and there is nothing around it: "logout anna"
 	manyWords        = 5
 	fixedWords       = 2 // words that must stay
 	fixedAtoms       = 3 // or one word among so many atoms
@@ -282,7 +283,7 @@ func (c *Clusterer) index(i int32, vals []value, merge bool) {
 		if kind == kindWord && e.says(p) {
 			left--
 		}
-		if left < 1 || left < fixedWords && (p == 0 && !e.enclosed(p) || len(e.places) < fixedAtoms) && (kind != kindWord || !dotted(e.text(p))) {
+		if left < 1 || left < fixedWords && (p == 0 && !e.enclosed(p) || len(e.places) < fixedAtoms && kind != kindWord) && (kind != kindWord || !dotted(e.text(p))) {
 			continue
 		}
 		key := (e.sum - at(p, vals[p].hash) + openAt(p)) ^ uint64(p)
@@ -331,6 +332,7 @@ func (c *Clusterer) crowded(first int32, p int) bool {
 // enough says whether the place p had so many values in the list that begins at first that it is variable.
 func (c *Clusterer) enough(first int32, p, left int) bool {
 	n, identifiers, names, long, methods, variable := 0, true, true, true, true, false
+	blanks, varies := true, false
 	for j := first; j != none; j = c.entries[j].next[p] {
 		e := &c.entries[j]
 		n++
@@ -339,7 +341,11 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 			names = names && dotted(e.text(p))
 			methods = methods && method(e.text(p))
 			long = long && strings.Count(e.text(p), ".") >= 2
-		} else if (e.solid|e.mask)&(1<<p) != 0 {
+			blanks = blanks && nobody(e.text(p))
+			continue
+		}
+		varies = true
+		if (e.solid|e.mask)&(1<<p) != 0 {
 			variable = true
 		}
 	}
@@ -351,7 +357,11 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 	case left < fixedWords:
 		need = valuesOneWord
 	}
-	need = min(need, e.announced(p))
+	if named := e.announced(p); named == valuesFewWords && left < fixedWords && len(e.places) < fixedAtoms {
+		need = valuesBare
+	} else {
+		need = min(need, named)
+	}
 	if left < fixedWords && names {
 		if need = valuesManyWords; long {
 			need = valuesIdentifier
@@ -363,7 +373,7 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 	if methods && left >= fixedWords {
 		need = min(need, valuesMethod)
 	}
-	if variable && left >= fixedWords {
+	if variable && left >= fixedWords || blanks && varies {
 		need = valuesVariable
 	}
 	if e.sig[e.prefix-2] != prefixEnd { // there is a stack

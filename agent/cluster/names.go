@@ -93,6 +93,15 @@ func outcome(s string) bool {
 	return false
 }
 
+// nobody knows the words that stand where a name would, had there been one.
+func nobody(s string) bool {
+	switch s {
+	case "unknown", "localhost", "anonymous", "none", "None", "unset", "undefined", "default":
+		return true
+	}
+	return false
+}
+
 // method knows what may be asked of an HTTP server.
 func method(s string) bool {
 	switch s {

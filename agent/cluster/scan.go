@@ -451,6 +451,8 @@ func (sc *scanner) atom(s string, start, end int, fl class) int {
 		}
 	case fl&clSlash != 0 && pathLike(s[start:end]):
 		sc.variable(s, start, end, kindWeak)
+	case fl&clDot != 0 && domain(s[start:end]):
+		sc.variable(s, start, end, kindWeak)
 	case n >= 8 && fl&^clFirst == clLetter:
 		sc.variable(s, start, end, kindStrong)
 	case n >= 3 && n <= 5 && constant(s[start:end]):
