@@ -8,13 +8,13 @@ import (
 )
 
 // A handover takes the events of a one-shot command from the goroutine that joins lines to one that reads them to their end,
-// clusters and counts them, in their order. Events go over in batches, whose memory comes back to be used again. What is
-// under way is bounded in number and in bytes, so a clusterer that is slower holds the joiner back.
+// clusters and counts them, in their order. Events go over in batches, whose memory is used again. What is under way is bounded
+// in number and in bytes, so a clusterer that is slower holds the joiner back.
 //
 // The daemon does without: there an event and its position are kept in one transaction.
 type handover struct {
 	full   chan handed
-	spare  chan []handedEvent
+	spare  chan []events.Joined
 	ended  chan struct{}
 	cfg    *pipelineConfig
 	finish *events.Finisher
@@ -23,17 +23,11 @@ type handover struct {
 	bytes int
 }
 
-// handedEvent is an event and the service it is about.
-type handedEvent struct {
-	events.Joined
-	service string
-}
-
-// handed is some events of one batch of lines.
+// handed is some events of one batch of lines, all of one service.
 type handed struct {
-	events       []handedEvent
-	source, file string
-	near         neighbours
+	events                []events.Joined
+	source, file, service string
+	near                  neighbours
 	// lines are to be given back when the events are counted; nil where more events of the same lines may come.
 	lines []events.Line
 }
@@ -54,7 +48,7 @@ func startHandover(p *pipeline, source string, st *step, done func([]events.Line
 		return nil, fmt.Errorf("source %s: %w", source, err)
 	}
 	h := &handover{
-		full: make(chan handed, handedAhead), spare: make(chan []handedEvent, handedAhead+2),
+		full: make(chan handed, handedAhead), spare: make(chan []events.Joined, handedAhead+2),
 		ended: make(chan struct{}), cfg: &p.cfg, finish: finish,
 	}
 	p.cfg.hand = h
@@ -73,14 +67,13 @@ func startHandover(p *pipeline, source string, st *step, done func([]events.Line
 // count reads, clusters and counts what was handed over.
 func (h *handover) count(p *pipeline, b *handed, st *step) {
 	for i := range b.events {
-		e := &b.events[i]
-		r := h.finish.Record(e.Joined)
-		r.Source, r.File, r.Service = b.source, b.file, e.service
+		r := h.finish.Record(&b.events[i])
+		r.Source, r.File, r.Service = b.source, b.file, b.service
 		p.count(r, b.near, st)
-		*e = handedEvent{Joined: h.finish.Done(e.Joined)}
 	}
 	h.finish.Settle()
 	if b.events != nil {
+		clear(b.events) // or a few of them would hold on to large lines for long
 		select {
 		case h.spare <- b.events:
 		default:
@@ -89,23 +82,23 @@ func (h *handover) count(p *pipeline, b *handed, st *step) {
 }
 
 // put takes one event of a stream.
-func (h *handover) put(e events.Joined, s *stream, b *collectors.Batch, service string) {
+func (h *handover) put(e *events.Joined, s *stream, b *collectors.Batch, service string) {
+	if h.cur.events != nil && h.cur.service != service {
+		h.send(nil)
+	}
 	if h.cur.events == nil {
 		select {
 		case used := <-h.spare:
-			for i := range used {
-				s.join.Reuse(used[i].Joined)
-			}
 			h.cur.events = used[:0]
 		default:
-			h.cur.events = make([]handedEvent, 0, handedEvents)
+			h.cur.events = make([]events.Joined, 0, handedEvents)
 		}
-		h.cur.source, h.cur.file, h.cur.near = s.source, s.file, neighbours{tail: s.tail}
+		h.cur.source, h.cur.file, h.cur.service, h.cur.near = s.source, s.file, service, neighbours{tail: s.tail}
 		if b != nil {
 			h.cur.near.lines = b.Lines
 		}
 	}
-	h.cur.events = append(h.cur.events, handedEvent{e, service})
+	h.cur.events = append(h.cur.events, *e)
 	h.bytes += e.Bytes()
 	if len(h.cur.events) == handedEvents || h.bytes >= handedBytes {
 		h.send(nil)

@@ -177,7 +177,7 @@ func TestHandoverIsBounded(t *testing.T) {
 				over := make(chan struct{})
 				go func() {
 					defer close(over)
-					emit := func(e events.Joined) {
+					emit := func(e *events.Joined) {
 						h.put(e, s, nil, "made")
 						put++
 					}

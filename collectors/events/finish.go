@@ -3,6 +3,7 @@ package events
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/logwright/logwright/agent/incident"
 )
@@ -11,43 +12,86 @@ import (
 // what the Joiner does with the next line, so it may as well be done elsewhere: half of the work of reading a log can so be done
 // by another goroutine.
 
-// Joined is an event whose lines are complete, but which was not read to its end. A Finisher does that.
-type Joined struct{ e *event }
+// Joined is an event whose lines are complete, but which was not read to its end. A Finisher does that. Most events are one line,
+// and of those it has all that is left to know in a few words: an event is large, and to have one core write it and another read it
+// costs more than to read the line.
+type Joined struct {
+	e *event // nil where the rest says it all
+
+	raw, msg, full                   string
+	format                           string
+	logger, host, pid, thread, trace string
+
+	time        time.Time
+	offset, num int64
+	bytes       int
+	status      int32
+	tr          trace
+	sev         incident.Severity
+
+	timed, leveled, headed, whole, extra bool
+	begun, settled, truncated            bool
+}
 
 // Service is what the line's Meta names as the event's service, "" where it names none.
-func (g Joined) Service() string {
-	if m := g.e.meta; m != nil {
-		return m.Service
+func (g *Joined) Service() string {
+	if g.e != nil && g.e.meta != nil {
+		return g.e.meta.Service
 	}
 	return ""
 }
 
 // Bytes is about how much memory the event's lines take.
-func (g Joined) Bytes() int { return g.e.bytes }
+func (g *Joined) Bytes() int {
+	if g.e != nil {
+		return g.e.bytes
+	}
+	return g.bytes
+}
 
-// Join is Add for a caller that has a Finisher read the events, on another goroutine if it likes: emit is given each event
-// instead of its record, and with it all that the Joiner knows of it. The lines' Meta must not change until it is read.
-func (j *Joiner) Join(l Line, emit func(Joined)) { j.take(l, output{joined: emit}) }
+// few fills g in from an event that these few words say all of, and says whether they do.
+func (g *Joined) few(e *event) bool {
+	h := &e.h
+	if len(e.pieces) != 1 || len(e.spans) > 1 || e.logical != 1 || e.twoLine || e.meta != nil || e.notes != nil || !e.origin.time.IsZero() ||
+		h.bare != "" || h.show != "" || h.excType != "" || h.excMsg != "" || h.stack != "" || h.errText != "" || h.frames != nil {
+		return false
+	}
+	g.e = nil
+	g.raw, g.msg, g.full, g.format = e.pieces[0].raw, h.msg, h.full, h.format
+	g.logger, g.host, g.pid, g.thread, g.trace = h.logger, h.host, h.pid, h.thread, h.trace
+	g.time, g.offset, g.num = h.time, e.offset, 0
+	if len(e.spans) == 1 {
+		g.num = e.spans[0].first
+	}
+	g.bytes, g.status, g.tr, g.sev = e.bytes, int32(h.status), e.tr, h.sev
+	g.timed, g.leveled, g.headed, g.whole, g.extra = h.timed, h.leveled, h.headed, h.whole, h.extra
+	g.begun, g.settled, g.truncated = e.begun, e.settled, e.truncated
+	return true
+}
 
-// FlushJoined is Flush for a caller of Join.
-func (j *Joiner) FlushJoined(emit func(Joined)) { j.flush(output{joined: emit}) }
-
-// Reuse takes the memory of an event that is Done, to use it for another one. It may have come from another Joiner.
-func (j *Joiner) Reuse(done Joined) {
-	j.spares = maxReused
-	if done.e != nil && len(j.freeEvents) < maxReused {
-		j.freeEvents = append(j.freeEvents, done.e)
+// event is the reverse of few: it fills e in, which was filled in by nothing else.
+func (g *Joined) event(e *event) {
+	h := &e.h
+	h.msg, h.full, h.format = g.msg, g.full, g.format
+	h.logger, h.host, h.pid, h.thread, h.trace = g.logger, g.host, g.pid, g.thread, g.trace
+	h.time, h.status, h.sev = g.time, int(g.status), g.sev
+	h.timed, h.leveled, h.headed, h.whole, h.extra = g.timed, g.leveled, g.headed, g.whole, g.extra
+	e.offset, e.bytes, e.logical, e.tr = g.offset, g.bytes, 1, g.tr
+	e.begun, e.settled, e.truncated = g.begun, g.settled, g.truncated
+	e.pieces = append(e.pieces[:0], piece{raw: g.raw, num: g.num, part: true})
+	e.spans = e.spans[:0]
+	if g.num > 0 {
+		e.spans = append(e.spans, span{g.num, g.num})
 	}
 }
 
-// A Joiner keeps the memory of maxSpares events with up to sparePieces lines. Where events are read elsewhere many more are under
-// way, and those with many lines are left to the garbage collector.
-const (
-	maxSpares    = 8
-	sparePieces  = 256
-	maxReused    = 1024
-	reusedPieces = 64
-)
+// Join is Add for a caller that has a Finisher read the events, on another goroutine if it likes: emit is given each event
+// instead of its record, and with it all that the Joiner knows of it. What it is given is to be copied; the lines' Meta must not
+// change until the event is read.
+func (j *Joiner) Join(l Line, emit func(*Joined)) { j.take(l, output{joined: emit}) }
+
+// FlushJoined is Flush for a caller of Join.
+func (j *Joiner) FlushJoined(emit func(*Joined)) { j.flush(output{joined: emit}) }
 
 // Finisher reads events to their end. It is not safe for concurrent use, but may be used while the Joiner is.
 type Finisher struct{ f finisher }
@@ -62,21 +106,15 @@ func NewFinisher(cfg Config) (*Finisher, error) {
 }
 
 // Record gives an event's record, which is valid until the next call. It may be called once for each event.
-func (f *Finisher) Record(g Joined) *incident.Record {
-	if g.e.made != nil {
+func (f *Finisher) Record(g *Joined) *incident.Record {
+	switch {
+	case g.e == nil:
+		g.event(&f.f.plain)
+		return f.f.record(&f.f.plain)
+	case g.e.made != nil:
 		return g.e.made
 	}
 	return f.f.record(g.e)
-}
-
-// Done says that the event's record is not needed any more: its memory may be given to Joiner.Reuse if what is returned is
-// still something.
-func (f *Finisher) Done(g Joined) Joined {
-	if cap(g.e.pieces) > reusedPieces {
-		return Joined{}
-	}
-	g.e.reset()
-	return g
 }
 
 // Settle is Joiner.Settle: the Finisher holds on to nothing of what it read.
@@ -85,7 +123,7 @@ func (f *Finisher) Settle() { f.f.settle() }
 // output is where events go, one of the two.
 type output struct {
 	record func(*incident.Record)
-	joined func(Joined)
+	joined func(*Joined)
 }
 
 // finisher is scratch memory for reading events to their end.
@@ -94,6 +132,7 @@ type finisher struct {
 	rd       reader // for objects over several lines
 	sr       stackReader
 	rec      incident.Record
+	plain    event // made of a Joined
 }
 
 func newFinisher(cfg *Config) finisher {
@@ -102,6 +141,7 @@ func newFinisher(cfg *Config) finisher {
 
 func (f *finisher) settle() {
 	f.rec = incident.Record{}
+	f.plain.reset()
 	clear(f.sr.blocks[:cap(f.sr.blocks)])
 	f.sr.blocks, f.sr.prev, f.sr.said = f.sr.blocks[:0], "", ""
 }
@@ -122,7 +162,12 @@ func (j *Joiner) give(e *event, out output) {
 		own.Frames, own.Lines = slices.Clone(rec.Frames), slices.Clone(rec.Lines)
 		e.made = &own
 	}
-	out.joined(Joined{e})
+	if g := &j.out; g.few(e) {
+		j.release(e)
+		out.joined(g)
+		return
+	}
+	out.joined(&Joined{e: e})
 }
 
 // record reads the rest of a finished event into f.rec.

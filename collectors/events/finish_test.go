@@ -11,8 +11,8 @@ import (
 	"github.com/logwright/logwright/agent/incident"
 )
 
-// TestJoinIsAdd reads logs of real software by Add, and by Join with a Finisher on another goroutine that gives the memory of what
-// it has read back at once: the records are the same.
+// TestJoinIsAdd reads logs of real software by Add, and by Join with a Finisher on another goroutine: the records are the
+// same.
 func TestJoinIsAdd(t *testing.T) {
 	paths, err := filepath.Glob("testdata/real/*.log")
 	if err != nil || len(paths) == 0 {
@@ -73,7 +73,7 @@ func joined(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work, back, over := make(chan Joined, 8), make(chan Joined, 16), make(chan struct{})
+	work, over := make(chan Joined, 8), make(chan struct{})
 	go func() {
 		defer close(over)
 		for n := 1; ; n++ {
@@ -81,24 +81,13 @@ func joined(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
 			if !ok {
 				return
 			}
-			out = append(out, kept(f.Record(e)))
+			out = append(out, kept(f.Record(&e)))
 			if n%10 == 0 {
 				f.Settle()
 			}
-			select {
-			case back <- f.Done(e):
-			default:
-			}
 		}
 	}()
-	emit := func(e Joined) {
-		select {
-		case done := <-back:
-			j.Reuse(done)
-		default:
-		}
-		work <- e
-	}
+	emit := func(e *Joined) { work <- *e }
 	for i, l := range lines {
 		j.Join(Line{Text: l, Number: int64(i + 1)}, emit)
 		if i%100 == 99 {

@@ -39,6 +39,7 @@ type Joiner struct {
 	start *regexp.Regexp
 	rd    reader
 	fin   finisher
+	out   Joined
 	arena arena
 
 	groups []*group // with unfinished events, least recently used first
@@ -56,7 +57,6 @@ type Joiner struct {
 	seen witness
 
 	freeEvents []*event
-	spares     int // how many those may be
 	freeGroups []*group
 }
 
@@ -76,7 +76,7 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 		return nil, err
 	}
 	return &Joiner{
-		cfg: cfg, start: start, lr: newLearner(cfg.Format), fin: newFinisher(&cfg), spares: maxSpares,
+		cfg: cfg, start: start, lr: newLearner(cfg.Format), fin: newFinisher(&cfg),
 		rd:    reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain},
 		probe: reader{only: cfg.Format, loc: cfg.Location},
 	}, nil
@@ -399,7 +399,7 @@ func (j *Joiner) newEvent() *event {
 }
 
 func (j *Joiner) release(e *event) {
-	if len(j.freeEvents) < j.spares && cap(e.pieces) <= sparePieces {
+	if len(j.freeEvents) < 8 && cap(e.pieces) <= 256 {
 		e.reset()
 		j.freeEvents = append(j.freeEvents, e)
 	}

@@ -12,7 +12,7 @@ func (j *Joiner) Settle() {
 			j.settle(g.ev)
 		}
 	}
-	j.probed = head{}
+	j.probed, j.out = head{}, Joined{}
 	j.fin.settle()
 }
 
