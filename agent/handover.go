@@ -23,7 +23,7 @@ type handover struct {
 	bytes int
 }
 
-// handed is some events of one batch of lines, all of one service.
+// handed is some events of one batch of lines.
 type handed struct {
 	events                []events.Joined
 	source, file, service string
@@ -38,6 +38,7 @@ const (
 	handedEvents = 256
 	handedBytes  = 256 << 10
 	handedAhead  = 2
+	keptBytes    = 64 << 10 // of events that are done may be held on to until their places are taken
 )
 
 // startHandover has the events of a source, which p joins, counted into st by a goroutine of its own, until stop. done is called
@@ -66,14 +67,23 @@ func startHandover(p *pipeline, source string, st *step, done func([]events.Line
 
 // count reads, clusters and counts what was handed over.
 func (h *handover) count(p *pipeline, b *handed, st *step) {
+	held := 0
 	for i := range b.events {
+		held += b.events[i].Bytes()
 		r := h.finish.Record(&b.events[i])
-		r.Source, r.File, r.Service = b.source, b.file, b.service
+		r.Source, r.File = b.source, b.file
+		if r.Service == "" {
+			r.Service = b.service
+		} else { // a unit's, of which files have none
+			r.Service = p.cfg.serviceOf(b.file, r.Service)
+		}
 		p.count(r, b.near, st)
 	}
 	h.finish.Settle()
 	if b.events != nil {
-		clear(b.events) // or a few of them would hold on to large lines for long
+		if held > keptBytes {
+			clear(b.events) // or a few of them would hold on to large lines for long
+		}
 		select {
 		case h.spare <- b.events:
 		default:
@@ -81,10 +91,12 @@ func (h *handover) count(p *pipeline, b *handed, st *step) {
 	}
 }
 
-// put takes one event of a stream.
-func (h *handover) put(e *events.Joined, s *stream, b *collectors.Batch, service string) {
-	if h.cur.events != nil && h.cur.service != service {
-		h.send(nil)
+// place gives where the next event of a stream goes, of the lines of a batch, if there is one.
+func (h *handover) place(s *stream, b *collectors.Batch) *events.Joined {
+	if n := len(h.cur.events); n > 0 {
+		if h.bytes += h.cur.events[n-1].Bytes(); n == handedEvents || h.bytes >= handedBytes {
+			h.send(nil)
+		}
 	}
 	if h.cur.events == nil {
 		select {
@@ -93,16 +105,13 @@ func (h *handover) put(e *events.Joined, s *stream, b *collectors.Batch, service
 		default:
 			h.cur.events = make([]events.Joined, 0, handedEvents)
 		}
-		h.cur.source, h.cur.file, h.cur.service, h.cur.near = s.source, s.file, service, neighbours{tail: s.tail}
+		h.cur.source, h.cur.file, h.cur.service, h.cur.near = s.source, s.file, s.service, neighbours{tail: s.tail}
 		if b != nil {
 			h.cur.near.lines = b.Lines
 		}
 	}
-	h.cur.events = append(h.cur.events, *e)
-	h.bytes += e.Bytes()
-	if len(h.cur.events) == handedEvents || h.bytes >= handedBytes {
-		h.send(nil)
-	}
+	h.cur.events = h.cur.events[:len(h.cur.events)+1]
+	return &h.cur.events[len(h.cur.events)-1]
 }
 
 // done says that all events of a batch of lines have been put.

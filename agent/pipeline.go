@@ -174,12 +174,12 @@ func (p *pipeline) take(source string, b *collectors.Batch, st *step) error {
 // where there are no more lines. ended says that the stream ends behind them: what is unfinished is complete.
 func (p *pipeline) join(s *stream, b *collectors.Batch, lines []events.Line, ended bool, st *step) {
 	if h := p.cfg.hand; h != nil {
-		emit := func(e *events.Joined) { h.put(e, s, b, s.serviceFor(p, e.Service())) }
+		place := func() *events.Joined { return h.place(s, b) }
 		for i := range lines {
-			s.join.Join(lines[i], emit)
+			s.join.Join(lines[i], place)
 		}
 		if ended {
-			s.join.FlushJoined(emit)
+			s.join.FlushJoined(place)
 		}
 		return
 	}

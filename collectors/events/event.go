@@ -52,7 +52,13 @@ func (e *event) reset() {
 
 // put appends one physical line.
 func (e *event) put(p piece, limit int) {
-	e.pieces = append(e.pieces, p)
+	if n := len(e.pieces); n < cap(e.pieces) {
+		e.pieces = e.pieces[:n+1]
+		q := &e.pieces[n] // word by word: a copy as a whole would wait for p to be written
+		q.raw, q.body, q.num, q.part = p.raw, p.body, p.num, p.part
+	} else {
+		e.pieces = append(e.pieces, p)
+	}
 	e.bytes += p.size()
 	if k := len(e.spans) - 1; p.num > 0 {
 		switch {

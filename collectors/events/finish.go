@@ -33,14 +33,6 @@ type Joined struct {
 	begun, settled, truncated            bool
 }
 
-// Service is what the line's Meta names as the event's service, "" where it names none.
-func (g *Joined) Service() string {
-	if g.e != nil && g.e.meta != nil {
-		return g.e.meta.Service
-	}
-	return ""
-}
-
 // Bytes is about how much memory the event's lines take.
 func (g *Joined) Bytes() int {
 	if g.e != nil {
@@ -78,20 +70,21 @@ func (g *Joined) event(e *event) {
 	h.timed, h.leveled, h.headed, h.whole, h.extra = g.timed, g.leveled, g.headed, g.whole, g.extra
 	e.offset, e.bytes, e.logical, e.tr = g.offset, g.bytes, 1, g.tr
 	e.begun, e.settled, e.truncated = g.begun, g.settled, g.truncated
-	e.pieces = append(e.pieces[:0], piece{raw: g.raw, num: g.num, part: true})
-	e.spans = e.spans[:0]
-	if g.num > 0 {
-		e.spans = append(e.spans, span{g.num, g.num})
+	if len(e.pieces) == 0 {
+		e.pieces, e.spans = make([]piece, 1), make([]span, 1)
 	}
+	p := &e.pieces[0]
+	p.raw, p.num, p.part = g.raw, g.num, true
+	e.spans[0].first, e.spans[0].last = g.num, g.num
 }
 
-// Join is Add for a caller that has a Finisher read the events, on another goroutine if it likes: emit is given each event
-// instead of its record, and with it all that the Joiner knows of it. What it is given is to be copied; the lines' Meta must not
-// change until the event is read.
-func (j *Joiner) Join(l Line, emit func(*Joined)) { j.take(l, output{joined: emit}) }
+// Join is Add for a caller that has a Finisher read the events, on another goroutine if it likes: it gives the place for each
+// event, which is then filled in, in their order. That is all that the Joiner keeps of it, but the lines' Meta must not change
+// until it is read.
+func (j *Joiner) Join(l Line, place func() *Joined) { j.take(l, output{place: place}) }
 
 // FlushJoined is Flush for a caller of Join.
-func (j *Joiner) FlushJoined(emit func(*Joined)) { j.flush(output{joined: emit}) }
+func (j *Joiner) FlushJoined(place func() *Joined) { j.flush(output{place: place}) }
 
 // Finisher reads events to their end. It is not safe for concurrent use, but may be used while the Joiner is.
 type Finisher struct{ f finisher }
@@ -123,7 +116,7 @@ func (f *Finisher) Settle() { f.f.settle() }
 // output is where events go, one of the two.
 type output struct {
 	record func(*incident.Record)
-	joined func(*Joined)
+	place  func() *Joined
 }
 
 // finisher is scratch memory for reading events to their end.
@@ -141,19 +134,19 @@ func newFinisher(cfg *Config) finisher {
 
 func (f *finisher) settle() {
 	f.rec = incident.Record{}
-	f.plain.reset()
+	f.plain = event{}
 	clear(f.sr.blocks[:cap(f.sr.blocks)])
 	f.sr.blocks, f.sr.prev, f.sr.said = f.sr.blocks[:0], "", ""
 }
 
 // give gives an event to whom it is for. Explaining says how the Joiner came to it, so that is done here.
 func (j *Joiner) give(e *event, out output) {
-	if out.joined == nil || e.notes != nil {
+	if out.place == nil || e.notes != nil {
 		rec := j.fin.record(e)
 		if e.notes != nil {
 			rec.Steps = j.steps(e, rec)
 		}
-		if out.joined == nil {
+		if out.place == nil {
 			j.release(e)
 			out.record(rec)
 			return
@@ -162,12 +155,11 @@ func (j *Joiner) give(e *event, out output) {
 		own.Frames, own.Lines = slices.Clone(rec.Frames), slices.Clone(rec.Lines)
 		e.made = &own
 	}
-	if g := &j.out; g.few(e) {
+	if g := out.place(); g.few(e) { // in its place: to copy what was just written is slow
 		j.release(e)
-		out.joined(g)
-		return
+	} else {
+		*g = Joined{e: e}
 	}
-	out.joined(&Joined{e: e})
 }
 
 // record reads the rest of a finished event into f.rec.
@@ -179,11 +171,10 @@ func (f *finisher) record(e *event) *incident.Record {
 		f.readObject(e)
 	}
 	sev := e.severity()
-	*rec = incident.Record{
-		Offset: e.offset, Time: h.time, Severity: sev, Format: h.format, Message: h.shown(), Truncated: e.truncated,
-		Logger: h.logger, Host: h.host, PID: h.pid, Thread: h.thread, TraceID: h.trace, Raw: e.pieces[0].raw,
-		HTTPStatus: h.status,
-	}
+	*rec = incident.Record{}
+	rec.Offset, rec.Time, rec.Severity, rec.Format, rec.Message, rec.Truncated = e.offset, h.time, sev, h.format, h.shown(), e.truncated
+	rec.Logger, rec.Host, rec.PID, rec.Thread, rec.TraceID = h.logger, h.host, h.pid, h.thread, h.trace
+	rec.Raw, rec.HTTPStatus = e.pieces[0].raw, h.status
 	if len(e.spans) > 0 {
 		rec.FirstLine, rec.LastLine = e.spans[0].first, e.spans[0].last
 	}

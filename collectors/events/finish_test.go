@@ -87,14 +87,27 @@ func joined(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
 			}
 		}
 	}()
-	emit := func(e *Joined) { work <- *e }
+	var at Joined
+	waits := false
+	send := func() {
+		if waits {
+			work <- at
+		}
+		waits = false
+	}
+	place := func() *Joined {
+		send()
+		waits = true
+		return &at
+	}
 	for i, l := range lines {
-		j.Join(Line{Text: l, Number: int64(i + 1)}, emit)
+		j.Join(Line{Text: l, Number: int64(i + 1)}, place)
 		if i%100 == 99 {
 			j.Settle()
 		}
 	}
-	j.FlushJoined(emit)
+	j.FlushJoined(place)
+	send()
 	close(work)
 	<-over
 	return out

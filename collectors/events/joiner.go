@@ -39,7 +39,6 @@ type Joiner struct {
 	start *regexp.Regexp
 	rd    reader
 	fin   finisher
-	out   Joined
 	arena arena
 
 	groups []*group // with unfinished events, least recently used first
@@ -111,7 +110,7 @@ func (j *Joiner) add(l *Line, ref time.Time, out output) {
 		text, more = text[:k], text[k+1:]
 	}
 	e := j.newEvent()
-	e.origin = origin{offset: l.Offset, meta: l.Meta, time: l.Time, sev: l.Severity, ref: ref}
+	e.offset, e.meta, e.time, e.origin.sev, e.ref = l.Offset, l.Meta, l.Time, l.Severity, ref
 	if l.Continues && j.last != nil {
 		e.truncated = l.Truncated
 		j.framed(j.last, e, piece{raw: text, body: text, num: l.Number})
@@ -281,10 +280,9 @@ func (j *Joiner) logical(g *group, e *event, p piece, out output) *group {
 		e.notes.join(p.num, whyPart, e)
 	}
 	j.takeParts(g, e)
-	p.part, p.body = true, ""
 	before := e.bytes
 	e.bytes += e.firstCost()
-	e.put(p, j.cfg.MaxEvent)
+	e.put(piece{raw: p.raw, num: p.num, part: true}, j.cfg.MaxEvent)
 	j.bytes += e.bytes - before
 	return g
 }

@@ -12,7 +12,7 @@ func (j *Joiner) Settle() {
 			j.settle(g.ev)
 		}
 	}
-	j.probed, j.out = head{}, Joined{}
+	j.probed = head{}
 	j.fin.settle()
 }
 

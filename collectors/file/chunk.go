@@ -240,7 +240,15 @@ func ended(eof bool) outcome {
 
 // add makes a line of text, which begins at offset.
 func (c *chunker) add(p *progress, text string, offset int64) {
-	l := events.Line{Text: text, Offset: offset}
+	n := len(c.lines)
+	if n < cap(c.lines) {
+		c.lines = c.lines[:n+1]
+		c.lines[n] = events.Line{}
+	} else {
+		c.lines = append(c.lines, events.Line{})
+	}
+	l := &c.lines[n] // in its place: to copy what was just written is slow
+	l.Text, l.Offset = text, offset
 	if offset == 0 && strings.HasPrefix(text, "\ufeff") {
 		l.Text = text[len("\ufeff"):]
 	}
@@ -251,7 +259,6 @@ func (c *chunker) add(p *progress, text string, offset int64) {
 		p.line++
 		l.Number = p.line
 	}
-	c.lines = append(c.lines, l)
 }
 
 // cut gives at most n bytes of s, without half a character at the end.
