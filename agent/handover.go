@@ -35,9 +35,9 @@ type handed struct {
 // Bounds of what is under way: events of handedEvents or handedBytes at a time, and handedAhead of those before the
 // joiner has to wait.
 const (
-	handedEvents = 256
+	handedEvents = 512
 	handedBytes  = 256 << 10
-	handedAhead  = 2
+	handedAhead  = 6
 	keptBytes    = 64 << 10 // of events that are done may be held on to until their places are taken
 )
 

@@ -112,3 +112,27 @@ func joined(t *testing.T, cfg Config, lines []string) (out []incident.Record) {
 	<-over
 	return out
 }
+
+// TestPlainLines reads what may be called plain once as such, and once not: nothing is different.
+func TestPlainLines(t *testing.T) {
+	lines := []string{"2026-01-02 03:04:05 ERROR it \x1b[31mfailed\x1b[0m", "2026-01-02 03:04:06 INFO fine", "  and more", `{"log":"x\n","stream":"stdout","time":"2026-01-02T03:04:06Z"}`}
+	read := func(plain bool) (out []incident.Record) {
+		j, err := NewJoiner(Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		emit := func(r *incident.Record) { out = append(out, kept(r)) }
+		for i, l := range lines {
+			j.Add(Line{Text: l, Number: int64(i + 1), Plain: plain && !strings.ContainsAny(l, "\x1b\n")}, emit)
+		}
+		j.Flush(emit)
+		return out
+	}
+	got := read(true)
+	if diff := cmp.Diff(read(false), got); diff != "" {
+		t.Errorf("-looked at +plain:\n%s", diff)
+	}
+	if len(got) == 0 || got[0].Message != "it failed" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -20,6 +20,7 @@ type reader struct {
 	dates   dateCache
 	memo    *headerMemo // nil for none
 	keys    *keyMemos   // nil for none
+	plain   bool        // the line has no escape character
 	explain bool        // note the transports that were taken off
 	layers  []string    // of the last line
 

@@ -106,8 +106,10 @@ func (j *Joiner) take(l Line, out output) {
 func (j *Joiner) add(l *Line, ref time.Time, out output) {
 	j.seq++
 	text, more := l.Text, ""
-	if k := strings.IndexByte(text, '\n'); k >= 0 { // a journal's message may have several lines
-		text, more = text[:k], text[k+1:]
+	if !l.Plain {
+		if k := strings.IndexByte(text, '\n'); k >= 0 { // a journal's message may have several lines
+			text, more = text[:k], text[k+1:]
+		}
 	}
 	e := j.newEvent()
 	e.offset, e.meta, e.time, e.origin.sev, e.ref = l.Offset, l.Meta, l.Time, l.Severity, ref
@@ -118,7 +120,9 @@ func (j *Joiner) add(l *Line, ref time.Time, out output) {
 		j.bound(out)
 		return
 	}
+	j.rd.plain = l.Plain
 	lane, body, partial := j.unwrap(text, e)
+	j.rd.plain = false
 	g := j.lane(lane, out)
 	g.seq = j.seq
 	p := piece{raw: text, body: body, num: l.Number}

@@ -21,6 +21,9 @@ type Line struct {
 	// batch (a journal entry whose MESSAGE has several lines): the Joiner never begins an event here. The first line of
 	// an entry has it unset and is judged by its text as any other line.
 	Continues bool
+	// Plain says that Text has neither a newline nor an escape character: a collector that has many lines at once finds that out at
+	// once. Where it is unset the Joiner looks.
+	Plain bool
 
 	// Meta is what a collector knows beside the text. Nil for plain files. Shared by lines; not to be changed.
 	Meta *Meta

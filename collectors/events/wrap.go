@@ -17,7 +17,7 @@ type wrapped struct {
 // it, and puts what they say into h. The application's line is what is left.
 func (r *reader) unwrap(s string, h *head) wrapped {
 	w := wrapped{body: s}
-	if strings.IndexByte(s, 0x1b) >= 0 {
+	if !r.plain && strings.IndexByte(s, 0x1b) >= 0 {
 		w.body = stripANSI(s)
 	}
 	if r.keys == nil {

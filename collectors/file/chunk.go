@@ -66,6 +66,7 @@ type chunker struct {
 	buf     []byte
 	head    []byte
 	lines   []events.Line
+	plain   bool // what is being split has no escape character
 }
 
 // holeSeeker is implemented by sources that know where data goes on after a hole.
@@ -197,6 +198,7 @@ func (c *chunker) take(p *progress, buf, data []byte, eof, final bool) outcome {
 		text := string(data[at : at+last+1])
 		base := p.offset + int64(at)
 		done := 0
+		c.plain = strings.IndexByte(text, 0x1b) < 0
 		for done < len(text) && len(c.lines) < maxLines {
 			if text[done] == 0 {
 				done += len(text[done:]) - len(strings.TrimLeft(text[done:], "\x00"))
@@ -205,6 +207,7 @@ func (c *chunker) take(p *progress, buf, data []byte, eof, final bool) outcome {
 			c.add(p, strings.TrimSuffix(text[done:done+i], "\r"), base+int64(done))
 			done += i + 1
 		}
+		c.plain = false
 		at += done
 		if done < len(text) {
 			p.advance(buf, data, at)
@@ -248,7 +251,7 @@ func (c *chunker) add(p *progress, text string, offset int64) {
 		c.lines = append(c.lines, events.Line{})
 	}
 	l := &c.lines[n] // in its place: to copy what was just written is slow
-	l.Text, l.Offset = text, offset
+	l.Text, l.Offset, l.Plain = text, offset, c.plain
 	if offset == 0 && strings.HasPrefix(text, "\ufeff") {
 		l.Text = text[len("\ufeff"):]
 	}

@@ -177,7 +177,13 @@ func readAll(t *testing.T, src func(n int) io.ReaderAt, size, step, maxLine int)
 			if err != nil || out == replaced {
 				t.Fatalf("outcome %d, error %v at %+v", out, err, p)
 			}
-			lines = append(lines, c.lines...)
+			for _, l := range c.lines {
+				if l.Plain && strings.ContainsAny(l.Text, "\x1b\n") {
+					t.Fatalf("%q is called plain", l.Text)
+				}
+				l.Plain = false // which is said as far as it is known
+				lines = append(lines, l)
+			}
 			if out == atEnd {
 				break
 			}
@@ -193,6 +199,7 @@ func FuzzChunker(f *testing.F) {
 	f.Add([]byte(strings.Repeat("x", 200)+"\n\xff\n"), uint8(7))
 	f.Add([]byte("\xff\xfea\x00\n\x00b\x00\r\x00\n\x00\n"), uint8(1))
 	f.Add([]byte("a\n\x00\x00\x00\x00b\n\x00\x00"), uint8(2))
+	f.Add([]byte("a\nb\n\x1b[31mc\x1b[0m\nd"), uint8(4))
 	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
 		if len(in) > 1 && encodingOf(in) != encodingOf(in[:1]) && step == 0 {
 			step = 1 // half a byte order mark is none: a file that is looked at between its two bytes is read as bytes
