@@ -36,8 +36,9 @@ package cluster
 // by, the more often the more hits a cluster had. No event is ever dropped: without room it just evicts another.
 //
 // Known losses, named:
-//   - Words that vary are first clusters of their own: 2 to 8 of them, until the place is known to vary. Their ids become
-//     aliases, so an incident opened early keeps its id, but up to eight may have been opened.
+//   - Words that vary are first clusters of their own: 2 to 8 of them, until the place is known to vary, and 12 where a message
+//     has one more word only ("logout anna"). Their ids become aliases, so an incident opened early keeps its id, but as many may
+//     have been opened.
 //   - Where fewer words than that ever come ("relay of mail", "relay of news"), the clusters stay apart.
 //   - A word that begins a message of which only one other word says something is taken for what happened, not for a
 //     name: "eth0x up" and "eth0y up" stay apart, unless the words are names with dots or stand in brackets.
@@ -45,8 +46,8 @@ package cluster
 //     enough come among the latest sixteen signatures with that skeleton.
 //   - An optional word makes two clusters: "failed quickly", "failed very quickly".
 //   - Words that tell how something went ("failed", "up") are never merged, so a place that had them all is a cluster each.
-//   - What looks like a value is masked: "state=A" and "state=B", "exit code 1" and "exit code 2" are one cluster. Pins
-//     are for that.
+//   - What looks like a value is masked: "state=A" and "state=B", "exit code 1" and "exit code 2", two hosts under well-known
+//     top-level domains are one cluster. Pins are for that.
 //   - A message is looked at in its first 4 KiB, a signature ends after 1 KiB or 200 atoms, places after the 48th atom
 //     never become variable by merging. Two messages that differ only behind these are one cluster.
 //   - An evicted cluster that had taken in others and comes back through a signature never seen before gets that
