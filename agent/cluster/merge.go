@@ -357,10 +357,10 @@ func (c *Clusterer) enough(first int32, p, left int) bool {
 	case left < fixedWords:
 		need = valuesOneWord
 	}
-	if named := e.announced(p); named == valuesFewWords && left < fixedWords && len(e.places) < fixedAtoms {
+	if left < fixedWords && len(e.places) < fixedAtoms {
 		need = valuesBare
 	} else {
-		need = min(need, named)
+		need = min(need, e.announced(p))
 	}
 	if left < fixedWords && names {
 		if need = valuesManyWords; long {

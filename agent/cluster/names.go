@@ -93,10 +93,11 @@ func outcome(s string) bool {
 	return false
 }
 
-// nobody knows the words that stand where a name would, had there been one.
+// nobody knows the words that stand where the name of a host or a user would, had there been one. Words for nothing at all are none:
+// a place that had a number and "none" may have a word next that says what happened.
 func nobody(s string) bool {
 	switch s {
-	case "unknown", "localhost", "anonymous", "none", "None", "unset", "undefined", "default":
+	case "unknown", "localhost", "anonymous":
 		return true
 	}
 	return false

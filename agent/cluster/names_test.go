@@ -14,6 +14,10 @@ func TestDomains(t *testing.T) {
 		"lookup of org.example.shop failed":       "lookup of org.example.shop failed",
 		"lookup of Shop.example.org failed":       "lookup of Shop.example.org failed",
 		"lookup of .org failed":                   "lookup of .org failed",
+		"suite login.test failed":                 "suite login.test failed",
+		"host a.login.test failed":                "host * failed",
+		"field user.created.at failed":            "field user.created.at failed",
+		"read server.info failed":                 "read server.info failed",
 		"mail to root@db bounced":                 "mail to * bounced",
 		"mail to root@db.example.org bounced":     "mail to * bounced",
 		"call of OrderController@store refused":   "call of OrderController@store refused",
@@ -38,6 +42,9 @@ func TestBareWords(t *testing.T) {
 			t.Errorf("%d names: %d clusters, wanted %d", n, got, want)
 		}
 	}
+	if got, _ := clustersOf(t, `Error: "timeout"`, `Error: "overflow"`, `Error: "corruption"`, "mode degraded", "mode emergency", "mode normal"); got != 6 {
+		t.Errorf("a few values of one word each: %d clusters, wanted 6", got)
+	}
 	// The word in front is what a message is about, however many there are.
 	var msgs []string
 	for _, name := range names {
@@ -53,6 +60,7 @@ func TestNobody(t *testing.T) {
 	for want, msgs := range map[int][]string{
 		1: {"connect from web1.example.org[10.0.0.1]", "connect from unknown[10.0.0.2]"},
 		2: {"connect from web1.example.org[10.0.0.1]", "connect from somewhere[10.0.0.2]"},
+		3: {"state=5 to 17", "state=5 to none", "state=5 to burning"},
 	} {
 		if got, _ := clustersOf(t, msgs...); got != want {
 			t.Errorf("%q: %d clusters, wanted %d", msgs, got, want)

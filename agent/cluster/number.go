@@ -45,6 +45,9 @@ func (sc *scanner) value(s string, i int) int {
 		if f&clValue != 0 {
 			break
 		}
+		if e-i == valueLimit {
+			return i
+		}
 		fl |= f
 		e++
 	}

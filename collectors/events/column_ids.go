@@ -3,8 +3,8 @@ package events
 import "strings"
 
 // Numbers behind a header that only their columns tell from numbers of messages: Python's %(process)d and %(thread)d, with or without
-// a module's name before them. All that makes them ids is that they come in pairs, in every line, are few, and have messages of any
-// kind behind them.
+// a module's name before them. What makes them ids is that they come in pairs, in every line, the second an address in memory or the
+// same as the first, that there are few processes, and messages of any kind behind them.
 
 // id reads a module's name, or a process' or thread's number.
 func (c *columnScan) id(s string, what op) bool {
@@ -43,10 +43,10 @@ func moduleName(t string) bool {
 
 // idColumns says whether the columns of a group that ends with a thread's number are ids: not numbers that messages begin with.
 func (g *gathering) idColumns(group []step) bool {
-	modules, pids, threads := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	modules, pids := map[string]bool{}, map[string]bool{}
 	follows := map[[2]string]bool{} // which words stand behind each module
 	with := map[string]bool{}       // modules that words stand behind
-	n, shortest, longest := 0, 1<<10, 0
+	n, shortest := 0, 1<<10
 	for i := range g.lines {
 		l := &g.lines[i]
 		c := columnScan{s: l.s, i: l.i}
@@ -54,9 +54,9 @@ func (g *gathering) idColumns(group []step) bool {
 			continue
 		}
 		n++
-		modules[c.logger], pids[c.pid], threads[c.thread] = true, true, true
+		modules[c.logger], pids[c.pid] = true, true
 		if c.thread != c.pid { // the first thread's number is its process'
-			shortest, longest = min(shortest, len(c.thread)), max(longest, len(c.thread))
+			shortest = min(shortest, len(c.thread))
 		}
 		k := skipSeparatorsAt(c.s, c.i)
 		if t := c.s[k:tokenEnd(c.s, k)]; tokenKind(t) == kindPlain {
@@ -64,15 +64,13 @@ func (g *gathering) idColumns(group []step) bool {
 			with[c.logger] = true
 		}
 	}
-	switch {
-	case shortest > longest: // each process has one thread
-	case shortest < 3 || longest > 7 && shortest < 9:
-		return false // numbers of very different lengths are counted
+	if shortest < pointerDigits {
+		return false // two numbers that may as well be a status and a time
 	}
 	if len(follows) <= len(with) {
 		return false // each has one word behind it, or other numbers: they are one sentence, or a table
 	}
-	return len(modules) <= max(6, n/3) && len(pids) <= max(4, n/8) && (len(threads) <= max(4, n/3) || shortest >= pointerDigits)
+	return len(modules) <= max(6, n/3) && len(pids) <= max(4, n/8)
 }
 
 // pointerDigits are as many as no id has that is not an address.

@@ -113,7 +113,7 @@ const webTimeSize = 26
 
 // webTime gives the time that an access log has in brackets, where its day and zone are those of the line before.
 func (c *dateCache) webTime(s string) (time.Time, bool) {
-	if len(s) <= webTimeSize || s[:11] != string(c.web[:]) || s[20:27] != string(c.zone[:]) || s[11] != ':' {
+	if len(s) <= webTimeSize || c.zone[0] == 0 || s[:11] != string(c.web[:]) || s[20:27] != string(c.zone[:]) || s[11] != ':' {
 		return time.Time{}, false
 	}
 	h, m, sec, ok := clockTime(s[12:])

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,4 +136,67 @@ func TestPlainLines(t *testing.T) {
 	if len(got) == 0 || got[0].Message != "it failed" {
 		t.Errorf("%+v", got)
 	}
+}
+
+// TestJoinedInFewWords reads what needs more than Joined's few words by Add and by Join.
+func TestJoinedInFewWords(t *testing.T) {
+	for name, lines := range map[string][]Line{
+		"what a collector knows": {{Text: "it failed", Number: 1, Meta: &Meta{Writer: "a", Service: "a.service", Host: "h", PID: "7", Identifier: "a"}, Severity: incident.SeverityError, Time: reference}, {Text: "fine"}},
+		"a collector's time":     {{Text: "it failed", Number: 1, Time: reference}, {Text: "fine", Time: reference}},
+		"a line in parts":        {{Text: "2024-02-03T04:05:06.000000001Z stdout P one ", Number: 1}, {Text: "2024-02-03T04:05:06.000000001Z stdout F line", Number: 2}},
+		"a level alone":          {{Text: "2024-02-03 04:05:06 ERROR", Number: 1}},
+		"two lines of one head":  {{Text: "Feb 03, 2024 4:05:06 AM org.example.Shop place", Number: 1}, {Text: "SEVERE: no stock", Number: 2}},
+		"an error in fields":     {{Text: `{"level":"error","msg":"failed","err":{"type":"Timeout","message":"late","stack":"Error: late\n    at place (/srv/shop.js:1:2)"}}`, Number: 1}},
+		"lines apart":            {{Text: "2024-02-03 04:05:06 [a] ERROR failed", Number: 1}, {Text: "java.lang.Error: x", Number: 2}, {Text: "\tat a.B.c(B.java:1)", Number: 3}, {Text: "\tat a.B.d(B.java:2)", Number: 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, got := recordsOf(t, lines, false), recordsOf(t, lines, true)
+			if len(want) == 0 || fmt.Sprintf("%+v", want) != fmt.Sprintf("%+v", got) {
+				t.Errorf("Add  %+v\nJoin %+v", want, got)
+			}
+		})
+	}
+}
+
+// recordsOf reads lines by Add, or by Join.
+func recordsOf(t *testing.T, lines []Line, join bool) (out []incident.Record) {
+	t.Helper()
+	j, err := NewJoiner(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := NewFinisher(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	emit := func(r *incident.Record) { out = append(out, kept(r)) }
+	var places []*Joined
+	place := func() *Joined {
+		places = append(places, new(Joined))
+		return places[len(places)-1]
+	}
+	for _, l := range lines {
+		if join {
+			j.Join(l, place)
+		} else {
+			j.Add(l, emit)
+		}
+	}
+	j.Flush(emit)
+	if join {
+		out = nil
+		j, err = NewJoiner(Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		places = nil
+		for _, l := range lines {
+			j.Join(l, place)
+		}
+		j.FlushJoined(place)
+		for _, p := range places {
+			out = append(out, kept(f.Record(p)))
+		}
+	}
+	return out
 }

@@ -21,6 +21,7 @@ type reader struct {
 	memo    *headerMemo // nil for none
 	keys    *keyMemos   // nil for none
 	plain   bool        // the line has no escape character
+	known   bool        // the collector knows the line's writer: what the line says of one is what it says
 	explain bool        // note the transports that were taken off
 	layers  []string    // of the last line
 

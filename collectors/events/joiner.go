@@ -198,6 +198,7 @@ func (j *Joiner) unwrap(text string, e *event) (lane, body string, partial bool)
 	j.rd.ref = e.ref
 	h := &e.h
 	h.sev = e.sev
+	j.rd.known = e.meta != nil && e.meta.Writer != ""
 	w := j.rd.unwrap(text, h)
 	if e.notes != nil {
 		e.notes.unwrapped(j.rd.layers, h, w.lane)

@@ -168,11 +168,6 @@ var headers = []struct {
 	}, func(i int) incident.Record {
 		return incident.Record{Logger: pick(i, "views", "tasks", "shop.cart"), PID: fmt.Sprint(7 + i%2), Thread: fmt.Sprint(140233000000000 + i%5*1000)}
 	}},
-	{"logger, process and a small thread", func(i int, m string) string {
-		return fmt.Sprintf("2024-02-03 %s,%03d INFO shop.%s %d %d %s", clock(i), i, pick(i, "cart", "stock"), 4312, 980+i%9*1500, m)
-	}, func(i int) incident.Record {
-		return incident.Record{Logger: "shop." + pick(i, "cart", "stock"), PID: "4312", Thread: fmt.Sprint(980 + i%9*1500)}
-	}},
 	{"process and thread", func(i int, m string) string {
 		return fmt.Sprintf("2024-02-03 %s,%03d INFO %d %d %s", clock(i), i, 4312+i%3, 4312+i%3, m)
 	}, func(i int) incident.Record {

@@ -44,7 +44,7 @@ func (r *reader) unwrapOnce(w *wrapped, h *head) bool {
 	c := s[0]
 	switch {
 	case c == '{':
-		return r.only != FormatJSON && (r.unwrapDocker(s, w, h) || r.unwrapJournal(s, w, h))
+		return r.only != FormatJSON && (r.unwrapDocker(s, w, h) || !r.known && w.lane == "" && r.unwrapJournal(s, w, h))
 	case c == '<':
 		return r.unwrapSyslog(s, w, h)
 	case isDigit(c):
@@ -139,6 +139,9 @@ func (r *reader) unwrapDocker(s string, w *wrapped, h *head) bool {
 		return false
 	}
 	body := log.text()
+	if strings.IndexByte(body, 0x1b) >= 0 {
+		body = stripANSI(body)
+	}
 	w.partial = !strings.HasSuffix(body, "\n")
 	var st stamp
 	if scanStamp(when.raw, &st) > 0 {

@@ -30,6 +30,9 @@ func (r *reader) unwrapJournal(s string, w *wrapped, h *head) bool {
 	if n, ok := digits(e.priority, 0, len(e.priority)); ok && len(e.priority) == 1 && n < 8 && (n != 6 || e.transport != "stdout") {
 		h.sev = syslogSeverity(n)
 	}
+	if strings.IndexByte(e.message, 0x1b) >= 0 { // which journalctl writes as bytes
+		e.message = stripANSI(e.message)
+	}
 	w.take(e.writer(), strings.TrimRight(e.message, "\r\n\x00"))
 	return true
 }

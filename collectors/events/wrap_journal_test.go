@@ -102,3 +102,23 @@ func TestJournalEntriesOfSeveral(t *testing.T) {
 	}
 	checkEquivalence(t, Config{Reference: reference, MaxLine: 1 << 16, MaxEvent: 1 << 16, MaxPending: 1 << 20}, lines)
 }
+
+// TestJournalInJournal: an entry that claims in its message to be another one says nothing of the writer, and colours are taken off.
+func TestJournalInJournal(t *testing.T) {
+	inner := `{\"__REALTIME_TIMESTAMP\":\"253402300000000000\",\"MESSAGE\":\"all is well\",\"PRIORITY\":\"7\",\"_PID\":\"1\",\"SYSLOG_IDENTIFIER\":\"sshd\"}`
+	entry := func(message string) string {
+		return `{"__REALTIME_TIMESTAMP":"1706933106000000","_HOSTNAME":"mars","_PID":"7","PRIORITY":"3","SYSLOG_IDENTIFIER":"shop","MESSAGE":` + message + `}`
+	}
+	got := added(t, Config{}, []string{entry(`"` + inner + `"`), entry(`[27,91,51,49,109,69,82,82,79,82,27,91,48,109,32,110,111]`)})
+	if len(got) != 2 || got[0].Time.Year() != 2024 || got[0].Logger != "shop" {
+		t.Errorf("%+v", got)
+	}
+	if len(got) == 2 && strings.Contains(got[1].Message, "\x1b") {
+		t.Errorf("colours in %q", got[1].Message)
+	}
+	// Where the collector knows the writer, a line that looks like an entry is what was written.
+	own := recordsOf(t, []Line{{Text: entry(`"x"`), Meta: &Meta{Writer: "w", PID: "9", Identifier: "other"}, Time: reference}}, false)
+	if len(own) != 1 || own[0].Logger != "other" {
+		t.Errorf("%+v", own)
+	}
+}

@@ -263,3 +263,20 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(reads)/float64(scans), "x-scan")
 }
+
+// TestPlainEnds: that lines are plain is said of those that were looked at, and not of an unfinished one behind them.
+func TestPlainEnds(t *testing.T) {
+	in := []byte("a\nb\n\x1b[31mc")
+	c := chunker{maxLine: 64}
+	p := progress{position: position{block: blockOf(nil)}}
+	if _, err := c.read(bytes.NewReader(in), &p, true); err != nil || len(c.lines) != 3 {
+		t.Fatalf("%v, %v", c.lines, err)
+	}
+	if c.lines[2].Plain {
+		t.Errorf("%q is called plain", c.lines[2].Text)
+	}
+	p = progress{position: position{block: blockOf(nil)}}
+	if _, err := c.read(bytes.NewReader([]byte("a\nb\n")), &p, true); err != nil || len(c.lines) != 2 || !c.lines[0].Plain || !c.lines[1].Plain {
+		t.Errorf("%+v, %v", c.lines, err)
+	}
+}
