@@ -165,10 +165,9 @@ func TestWordTables(t *testing.T) {
 
 // readFresh reads a line with a reader that knows of no other.
 func readFresh(s string) head {
-	r := reader{ref: reference, keys: nil}
+	r := reader{ref: reference}
 	var h head
 	w := r.unwrap(s, &h)
-	r.keys = nil
 	r.read(w.body, &h)
 	return h
 }
@@ -176,7 +175,7 @@ func readFresh(s string) head {
 // checkMemory: a reader that read other lines before gives what a new one gives.
 func checkMemory(t *testing.T, lines []string) {
 	t.Helper()
-	r := reader{ref: reference, memo: &headerMemo{maxSoft: -1}}
+	r := reader{ref: reference, memo: &headerMemo{maxSoft: -1}, keys: &keyMemos{}}
 	for _, s := range lines {
 		var h head
 		w := r.unwrap(s, &h)

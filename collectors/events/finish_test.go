@@ -165,38 +165,29 @@ func recordsOf(t *testing.T, lines []Line, join bool) (out []incident.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !join {
+		emit := func(r *incident.Record) { out = append(out, kept(r)) }
+		for _, l := range lines {
+			j.Add(l, emit)
+		}
+		j.Flush(emit)
+		return out
+	}
 	f, err := NewFinisher(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	emit := func(r *incident.Record) { out = append(out, kept(r)) }
 	var places []*Joined
 	place := func() *Joined {
 		places = append(places, new(Joined))
 		return places[len(places)-1]
 	}
 	for _, l := range lines {
-		if join {
-			j.Join(l, place)
-		} else {
-			j.Add(l, emit)
-		}
+		j.Join(l, place)
 	}
-	j.Flush(emit)
-	if join {
-		out = nil
-		j, err = NewJoiner(Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		places = nil
-		for _, l := range lines {
-			j.Join(l, place)
-		}
-		j.FlushJoined(place)
-		for _, p := range places {
-			out = append(out, kept(f.Record(p)))
-		}
+	j.FlushJoined(place)
+	for _, p := range places {
+		out = append(out, kept(f.Record(p)))
 	}
 	return out
 }

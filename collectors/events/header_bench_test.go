@@ -9,7 +9,7 @@ func BenchmarkHeader(b *testing.B) {
 	for _, in := range benchInputs {
 		text, n := benchText(in.line)
 		b.Run(in.name, func(b *testing.B) {
-			r := reader{only: FormatAuto, ref: reference}
+			r := reader{only: FormatAuto, ref: reference, keys: &keyMemos{}}
 			benchProfile(&r, text)
 			var h head
 			b.ReportAllocs()

@@ -76,7 +76,7 @@ func NewJoiner(cfg Config) (*Joiner, error) {
 	}
 	return &Joiner{
 		cfg: cfg, start: start, lr: newLearner(cfg.Format), fin: newFinisher(&cfg),
-		rd:    reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain},
+		rd:    reader{only: cfg.Format, loc: cfg.Location, explain: cfg.Explain, keys: &keyMemos{}},
 		probe: reader{only: cfg.Format, loc: cfg.Location},
 	}, nil
 }

@@ -20,9 +20,6 @@ func (r *reader) unwrap(s string, h *head) wrapped {
 	if !r.plain && strings.IndexByte(s, 0x1b) >= 0 {
 		w.body = stripANSI(s)
 	}
-	if r.keys == nil {
-		r.keys = &keyMemos{}
-	}
 	r.layers = r.layers[:0]
 	for range 3 {
 		before := w.body
