@@ -53,7 +53,7 @@ func heapLimit(cfg *config.Config, outside int64) int64 {
 // there is room. It is for main: both are settings of the whole process.
 func LimitMemory(cfg *config.Config) {
 	debug.SetMemoryLimit(heapLimit(cfg, program))
-	debug.SetGCPercent(200)
+	debug.SetGCPercent(400) // what is held is little beside what is read, so the limit is what tells when
 }
 
 // prune halves the clusters that are told apart.

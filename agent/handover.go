@@ -9,19 +9,26 @@ import (
 
 // A handover takes the events of a one-shot command from the goroutine that joins lines to one that reads them to their end,
 // clusters and counts them, in their order. Events go over in batches, whose memory is used again. What is under way is bounded
-// in number and in bytes, so a clusterer that is slower holds the joiner back.
+// in number and in bytes, so a clusterer that is slower holds the joiner back. What was counted is let go of before its memory
+// waits to be used again: an event or a line that nobody needs would hold on to all the text that was read with it.
 //
 // The daemon does without: there an event and its position are kept in one transaction.
 type handover struct {
-	full   chan handed
-	spare  chan []events.Joined
-	ended  chan struct{}
-	cfg    *pipelineConfig
-	finish *events.Finisher
+	// What is here is the joiner's: the goroutine that counts has none of it but the channels, which it reads once for a batch.
+	// What one core writes with each event must not lie beside what another reads with each.
+	full  chan handed
+	spare chan []events.Joined
+	ended chan struct{}
+	cfg   *pipelineConfig
 
+	_     [cacheLine]byte
 	cur   handed
 	bytes int
+	_     [cacheLine]byte
 }
+
+// cacheLine is how far apart two cores' memory must be. Processors fetch lines of 64 bytes in pairs.
+const cacheLine = 128
 
 // handed is some events of one batch of lines.
 type handed struct {
@@ -38,7 +45,6 @@ const (
 	handedEvents = 512
 	handedBytes  = 256 << 10
 	handedAhead  = 6
-	keptBytes    = 64 << 10 // of events that are done may be held on to until their places are taken
 )
 
 // startHandover has the events of a source, which p joins, counted into st by a goroutine of its own, until stop. done is called
@@ -50,14 +56,15 @@ func startHandover(p *pipeline, source string, st *step, done func([]events.Line
 	}
 	h := &handover{
 		full: make(chan handed, handedAhead), spare: make(chan []events.Joined, handedAhead+2),
-		ended: make(chan struct{}), cfg: &p.cfg, finish: finish,
+		ended: make(chan struct{}), cfg: &p.cfg,
 	}
 	p.cfg.hand = h
 	go func() {
 		defer close(h.ended)
 		for b := range h.full {
-			h.count(p, &b, st)
+			h.count(p, finish, &b, st)
 			if b.lines != nil {
+				clear(b.lines)
 				done(b.lines)
 			}
 		}
@@ -66,11 +73,9 @@ func startHandover(p *pipeline, source string, st *step, done func([]events.Line
 }
 
 // count reads, clusters and counts what was handed over.
-func (h *handover) count(p *pipeline, b *handed, st *step) {
-	held := 0
+func (h *handover) count(p *pipeline, finish *events.Finisher, b *handed, st *step) {
 	for i := range b.events {
-		held += b.events[i].Bytes()
-		r := h.finish.Record(&b.events[i])
+		r := finish.Record(&b.events[i])
 		r.Source, r.File = b.source, b.file
 		if r.Service == "" {
 			r.Service = b.service
@@ -79,11 +84,9 @@ func (h *handover) count(p *pipeline, b *handed, st *step) {
 		}
 		p.count(r, b.near, st)
 	}
-	h.finish.Settle()
+	finish.Settle()
 	if b.events != nil {
-		if held > keptBytes {
-			clear(b.events) // or a few of them would hold on to large lines for long
-		}
+		clear(b.events)
 		select {
 		case h.spare <- b.events:
 		default:

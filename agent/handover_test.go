@@ -219,3 +219,56 @@ func TestExplainStopsWhenItsReaderDoes(t *testing.T) {
 		t.Errorf("%v after %d events", err, n)
 	}
 }
+
+// TestHandoverLetsGo looks at what waits to be used again: it must hold on to nothing of what was read.
+func TestHandoverLetsGo(t *testing.T) {
+	o := oneShotOf(t, nil)
+	p, err := o.pipeline(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var st step
+	var given [][]events.Line
+	h, err := startHandover(p, "app.log", &st, func(lines []events.Line) { given = append(given, lines) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Split(strings.TrimSuffix(string(mixedLog(1, 3000)), "\n"), "\n")
+	lines, n := make([]events.Line, len(text)), 0
+	for i := range text {
+		lines[i] = events.Line{Text: text[i], Number: int64(i + 1)}
+	}
+	for len(lines) > 0 {
+		b := collectors.Batch{Lines: lines[:min(700, len(lines))], File: "app.log", Stream: "s"}
+		lines = lines[len(b.Lines):]
+		if err := p.take("app.log", &b, &step{}); err != nil {
+			t.Fatal(err)
+		}
+		h.done(b.Lines)
+		n++
+	}
+	h.stop()
+	if len(given) != n {
+		t.Fatalf("%d batches of lines came back, wanted %d", len(given), n)
+	}
+	for _, b := range given {
+		for i := range b {
+			if b[i].Text != "" {
+				t.Fatalf("a line that is not needed any more is held on to: %+v", b[i])
+			}
+		}
+	}
+	spare := 0
+	for len(h.spare) > 0 {
+		b := <-h.spare
+		for i := range b[:cap(b)] {
+			if b[:cap(b)][i] != (events.Joined{}) {
+				t.Fatalf("an event that was counted is held on to: %+v", b[:cap(b)][i])
+			}
+		}
+		spare += cap(b)
+	}
+	if spare == 0 || len(st.deltas) == 0 {
+		t.Fatalf("%d places for events are left, %d clusters counted", spare, len(st.deltas))
+	}
+}
