@@ -21,7 +21,7 @@ func closing(c byte) byte {
 // something with so many digits in a row that nobody would call it a name.
 func valueKind(s string, fl class) uint8 {
 	if fl&clDigit == 0 {
-		if constant(s) || hexNumber(s) || len(s) > wordLimit {
+		if constants.has(s) || hexNumber(s) || len(s) > wordLimit {
 			return kindStrong
 		}
 		return kindWeak
@@ -137,7 +137,7 @@ func colon(s string, start, end int, fl class) (int, uint8) {
 			e--
 		}
 		return e, kindWeak
-	case n <= 4 && fl&^(clDigit|clLetter|clFirst) == 0 && (next&(clDigit|clLetter) != 0 && next&clNonHex == 0 || s[end+1] == ':'):
+	case n <= 4 && fl&^(clDigit|clLetter) == 0 && (next&(clDigit|clLetter) != 0 && next&clNonHex == 0 || s[end+1] == ':'):
 		if e := address(s, start); e > 0 {
 			return e, kindStrong
 		}
@@ -147,7 +147,7 @@ func colon(s string, start, end int, fl class) (int, uint8) {
 			}
 		}
 	}
-	if next&clDigit != 0 && !camel(s[start:end]) && (fl&clDot != 0 && fl&(clLetter|clSlash) != clSlash|clLetter || fl&clDigit != 0 && fl&(clDot|clEdge) != 0) {
+	if next&clDigit != 0 && (fl&clDot != 0 && fl&(clLetter|clSlash) != clSlash|clLetter || fl&clDigit != 0 && fl&(clDot|clEdge) != 0) && !camel(s[start:end]) {
 		e := end + 1
 		for e < len(s) && classes[s[e]]&clDigit != 0 {
 			e++
@@ -351,55 +351,30 @@ func pathLike(s string) bool {
 	return slashes >= 2 || dots >= 2 || s[0] == '/' && len(s) > 1
 }
 
-// constant knows the words that are values of their own.
-func constant(s string) bool {
-	switch s {
-	case "true", "false", "null", "nil", "None", "True", "False", "NULL", "TRUE", "FALSE", "NaN":
-		return true
-	}
-	return false
-}
+// constants are the words that are values of their own.
+var constants = newWordSet("true", "false", "null", "nil", "None", "True", "False", "NULL", "TRUE", "FALSE", "NaN")
 
-// longestUnit is the longest word that unit and zone know.
+// longestUnit is the longest word that units and zones have.
 const longestUnit = 12
 
-// unit knows the words that are part of the number before them.
-func unit(s string) bool {
-	switch s {
-	case "B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "byte", "bytes", "Byte", "Bytes",
-		"ms", "us", "ns", "s", "µs", "sec", "secs", "min", "mins", "msec", "msecs", "usec", "hr", "hrs",
-		"second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "millis", "milliseconds", "microseconds", "nanoseconds":
-		return true
-	}
-	return false
-}
+// units are the words that are part of the number before them.
+var units = newWordSet("B", "b", "KB", "MB", "GB", "TB", "kB", "K", "M", "G", "KiB", "MiB", "GiB", "TiB", "byte", "bytes", "Byte", "Bytes",
+	"ms", "us", "ns", "s", "µs", "sec", "secs", "min", "mins", "msec", "msecs", "usec", "hr", "hrs",
+	"second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "millis", "milliseconds", "microseconds", "nanoseconds")
+
+// zones are names of time zones that stand behind a time of day.
+var zones = newWordSet("UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "IST",
+	"JST", "KST", "HKT", "MSK", "AEST", "AEDT", "ACST", "ACDT", "AWST", "NZST", "NZDT", "HST", "SAST", "BRT")
 
 // zone says whether s is the name of a time zone behind the time of day clock: "PDT", "CEST", "UTC". It changes twice a
 // year.
 func zone(clock, s string) bool {
-	if len(s) < 3 || len(s) > 4 || s[0] > 'Z' || len(clock) < 5 || strings.IndexByte(clock, ':') < 0 {
-		return false
-	}
-	switch s {
-	case "UTC", "GMT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "CET", "CEST", "EET", "EEST", "WET", "WEST", "BST", "IST",
-		"JST", "KST", "HKT", "MSK", "AEST", "AEDT", "ACST", "ACDT", "AWST", "NZST", "NZDT", "HST", "SAST", "BRT":
-		return true
-	}
-	return false
+	return zones.has(s) && len(clock) >= 5 && strings.IndexByte(clock, ':') >= 0
 }
 
-// dateName knows names of weekdays and months in the short English form that logs use.
-func dateName(s string) bool {
-	if s[0] > 'Z' {
-		return false
-	}
-	switch s {
-	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec":
-		return true
-	}
-	return false
-}
+// dateNames are names of weekdays and months in the short English form that logs use.
+var dateNames = newWordSet("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
+	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 // joins says whether two variable parts with sep between them are one.
 func joins(sep []byte) bool {

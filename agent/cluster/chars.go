@@ -1,5 +1,10 @@
 package cluster
 
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
 // class says what a byte may be part of.
 type class uint16
 
@@ -15,9 +20,9 @@ const (
 	clEdge  // punctuation inside an atom, a separator at its edge
 	clSep   // punctuation that is never part of an atom
 	clValue // ends the value after "=", or needs a look there
-	clFirst // begins one of the words that constant knows
 	clMore  // an atom may go on behind it: a port, a host
 	clJoin  // variable parts with it between them are one
+	clEnd   // ends an atom, and there is nothing to look for behind it
 
 	clStop = clSpace | clSep
 )
@@ -55,10 +60,11 @@ var classes = func() (t [256]class) {
 		switch c {
 		case ',', ';', ')', ']', '}', '>', '"', '\'', '(', '[', '{', '<':
 			t[i] |= clValue
-		case 't', 'f', 'n', 'N', 'T', 'F':
-			t[i] |= clFirst
 		case ':', '@', '+':
 			t[i] |= clMore
+		}
+		if t[i]&clStop != 0 && t[i]&clMore == 0 {
+			t[i] |= clEnd
 		}
 	}
 	return t
@@ -71,17 +77,21 @@ const (
 	highs = 0x8080808080808080
 )
 
-// load8 gives the first eight bytes of s, the first in the lowest bits.
-func load8(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+// load8 gives the eight bytes of s at i, the first in the lowest bits. The caller sees to it that they are there: the compiler would
+// look eight times.
+func load8(s string, i int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))[:]) //nolint:gosec // G103: see above
 }
 
-// tail8 is load8 of s[i:], of which there are less than eight bytes; what is missing is 0.
+// store8 is the reverse of load8.
+func store8(b *[bufLen]byte, i int, x uint64) {
+	binary.LittleEndian.PutUint64((*[8]byte)(unsafe.Add(unsafe.Pointer(b), i))[:], x) //nolint:gosec // G103: see above
+}
+
+// tail8 is load8 where there are less than eight bytes; what is missing is 0.
 func tail8(s string, i int) uint64 {
 	if n := len(s); n >= 8 {
-		return load8(s[n-8:]) >> (8 * uint(i+8-n))
+		return load8(s, n-8) >> (8 * uint(i+8-n))
 	}
 	x := uint64(0)
 	for k := len(s) - 1; k >= i; k-- {
@@ -96,4 +106,9 @@ func nonLetters(x uint64) uint64 {
 	from := low + (0x80-'a')*ones       // high bit: not below 'a'
 	beyond := low + (0x80-('z'+1))*ones // high bit: behind 'z'
 	return (^from | beyond | x) & highs
+}
+
+// hexLetters8 says whether all bytes of x, which are ASCII letters, are hexadecimal digits.
+func hexLetters8(x uint64) bool {
+	return ((x|0x20*ones)+(0x7f-'f')*ones)&highs == 0
 }

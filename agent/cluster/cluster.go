@@ -287,7 +287,7 @@ func (c *Clusterer) read(r *incident.Record) string {
 		c.stack = fingerprint(c.stack[:0], r, nil)
 		stack = string(c.stack) // small, and traces are rare
 	}
-	c.sc.begin(serviceKey(r.Service), stack)
+	c.sc.begin(r.Service, stack)
 	msg := clip(r.Message)
 	if c.rules.empty() {
 		c.sc.scan(msg, 0, len(msg))

@@ -46,13 +46,13 @@ func (sc *scanner) word(s string, from, to int) {
 	if sc.lastVar > 0 && to-from <= longestUnit {
 		gap := sc.w - sc.lastVar
 		if last := sc.spanBuf[sc.ns-1]; last.kind() == kindStrong && (gap == 0 || gap == 1 && sc.buf[sc.lastVar] == ' ') &&
-			(unit(s[from:to]) || zone(s[last.from():last.to()], s[from:to])) {
+			(units.has(s[from:to]) || zone(s[last.from():last.to()], s[from:to])) {
 			sc.w = sc.lastVar
 			sc.glue(from, to, kindWeak)
 			return
 		}
 	}
-	if to-from == 3 && dateName(s[from:to]) {
+	if to-from == 3 && dateNames.has(s[from:to]) {
 		if sc.lastVar > 0 && joins(sc.buf[sc.lastVar:sc.w]) && sc.spanBuf[sc.ns-1].kind() == kindStrong {
 			sc.variable(s, from, to, kindStrong)
 			return

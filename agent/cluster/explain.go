@@ -174,7 +174,7 @@ func (c *Clusterer) ruleOf(msg string, spans []span, k int, masks []match) strin
 		return `nothing, where a value after "=" would stand`
 	case s == "":
 		return "nothing, between brackets"
-	case sp.what()&glued != 0 && unit(s):
+	case sp.what()&glued != 0 && units.has(s):
 		return "the unit of the number before it"
 	case sp.what()&glued != 0 && k > 0 && zone(msg[spans[k-1].from():spans[k-1].to()], s):
 		return "the zone of the time before it"
@@ -194,7 +194,7 @@ func shapeOf(msg string, from, to int) string {
 	fl := flags(s)
 	colon := strings.IndexByte(s, ':')
 	switch {
-	case constant(s):
+	case constants.has(s):
 		return "a constant such as true or null"
 	case fl&clDigit != 0 && decimal(s):
 		return "a number"
@@ -214,7 +214,7 @@ func shapeOf(msg string, from, to int) string {
 		return "a host with its port"
 	case fl&clDot != 0 && domain(s):
 		return "the name of a host"
-	case len(s) >= 3 && dateName(s[:3]):
+	case len(s) >= 3 && dateNames.has(s[:3]):
 		return "a date"
 	case len(s) > wordLimit:
 		return "a word too long for a word"

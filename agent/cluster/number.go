@@ -12,7 +12,7 @@ func number(s string, i int) (int, class) {
 	for {
 		x := uint64(0)
 		if len(s)-i >= 8 {
-			x = load8(s[i:])
+			x = load8(s, i)
 		} else if i < len(s) {
 			x = tail8(s, i)
 		}

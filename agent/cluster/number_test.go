@@ -23,13 +23,14 @@ func scanned(sc *scanner, msg string, places bool) (string, []span) {
 // parts are what messages of the tests below are put together from: what the scanner reads in ways of its own.
 var parts = strings.Fields(`a of the offset K ms PDT May Jul true None null deadbeef dead_beef in/out /a/b x@y.z x+y@z.a node-17 x.y.z done. done.. wait...5 -v --all
 	- word: std::x host:80 fe80::1 a:b:c 5 17 0.25 10.0.0.1 10.0.0.1:22 12:30:01 1..2 1. 1.5e3 1,2,3 5?x 5@a.b 5+6 -5 123456789012.5 0x1f aa:bb:cc:dd:ee:ff
-	k= k=1 k=1. k=a..b k=-5 k=a:b k=a=b k=true k=a(b)c k=a<b k="b c" a== b=> c!= <5 ~ x) (y) [] {} 5% größe µs C:\x http://x/y`)
+	k= k=1 k=1. k=a..b k=-5 k=a:b k=a=b k=true k=a(b)c k=a<b k="b c" a== b=> c!= <5 ~ x) (y) [] {} 5% größe µs C:\x http://x/y
+	name first seconds failed, failed: abcdefab abcdefabg unbelievably ` + strings.Repeat("longer", 30) + " " + strings.Repeat("x", wordLimit) + " " + strings.Repeat("ab", wordLimit/2+1))
 
 func sentence(rnd *rand.Rand) string {
 	var b strings.Builder
 	for range 1 + rnd.IntN(8) {
 		b.WriteString(parts[rnd.IntN(len(parts))])
-		b.WriteString([]string{" ", " ", " ", "", ",", "  ", ")", "\t", "="}[rnd.IntN(9)])
+		b.WriteString([]string{" ", " ", " ", "", ",", "  ", ")", "\t", "=", ", ", ": ", ":"}[rnd.IntN(12)])
 	}
 	return b.String()
 }

@@ -1,10 +1,6 @@
 package cluster
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // The scanner reads a message once and writes its signature: the words and the punctuation as they stand, white space
 // squeezed, and one varMark for each variable part. It also notes where the atoms (words and variable parts) are, which
@@ -27,6 +23,11 @@ const (
 // sigRoom is how many bytes of a signature are written at most: the limit is looked at between atoms, and the longest of
 // them is a pin.
 const sigRoom = sigLimit + maxLiteral + wordLimit + 64
+
+// bufLen is room for that behind a service and a stack. More than what words writes without a look at it.
+const bufLen = serviceLimit + 64 + sigRoom
+
+const _ = uint(bufLen - (serviceLimit + 64) - (sigLimit + 8)) // words begins one at sigLimit-wordLimit at most
 
 // Marks within a signature. Bytes below 0x20 never come from a message: control characters count as white space.
 const (
@@ -82,13 +83,13 @@ type scanner struct {
 
 	places bool // whether atoms is wanted; only a signature never seen before needs it
 
-	buf     []byte // what sig, atoms and spans are slices of
-	w       int    // bytes written
-	na, ns  int    // atoms and spans written
+	buf     [bufLen]byte // what sig, atoms and spans are slices of
+	w       int          // bytes written
+	na, ns  int          // atoms and spans written
 	atomBuf [atomLimit + 8]place
 	spanBuf [varLimit + 8]span
 
-	service  string // whose prefix is in buf already, without a stack
+	service  string // whose prefix is in buf already, without a stack; "" for none
 	lastVar  int    // w just after the last variable part, 0 where a word came since
 	datePos  int    // atom index where a run of names of weekdays and months begins, -1 for none
 	dateSpan int    // its first span
@@ -99,23 +100,25 @@ type scanner struct {
 	full     bool
 }
 
-// begin resets the scanner for a message of service, which is a serviceKey; stack is the fingerprint of its stack or "".
+// begin resets the scanner for a message of service; stack is the fingerprint of its stack or "".
 func (sc *scanner) begin(service, stack string) {
-	if stack != "" || service != sc.service || sc.prefix == 0 {
-		if sc.buf == nil {
-			sc.buf = make([]byte, serviceLimit+64+sigRoom)
-		}
-		w := copy(sc.buf, service)
-		sc.buf[w] = prefixEnd
-		w += 1 + copy(sc.buf[w+1:], stack)
-		sc.buf[w] = prefixEnd
-		sc.prefix = w + 1
-		if sc.service = service; stack != "" {
-			sc.service = "\x00" // no serviceKey
-		}
+	if service == "" || stack != "" || service != sc.service {
+		sc.head(serviceKey(service), stack)
 	}
 	sc.w, sc.na, sc.ns, sc.lastVar, sc.datePos = sc.prefix, 0, 0, 0, -1
 	sc.eq, sc.eqSpace, sc.full = false, false, false
+}
+
+// head writes what the signature begins with: service, which is a serviceKey, and the stack.
+func (sc *scanner) head(service, stack string) {
+	w := copy(sc.buf[:], service)
+	sc.buf[w] = prefixEnd
+	w += 1 + copy(sc.buf[w+1:], stack)
+	sc.buf[w] = prefixEnd
+	sc.prefix = w + 1
+	if sc.service = service; stack != "" {
+		sc.service = ""
+	}
 }
 
 // end closes the message: a value that did not come, and white space at the end.
@@ -123,10 +126,12 @@ func (sc *scanner) end() {
 	if sc.eq && !sc.full {
 		sc.emptyValue()
 	}
-	for sc.w > sc.prefix && sc.buf[sc.w-1] == ' ' {
-		sc.w--
+	w := sc.w
+	for w > sc.prefix && sc.buf[w-1] == ' ' {
+		w--
 	}
-	sc.sig, sc.atoms, sc.spans = sc.buf[:sc.w], sc.atomBuf[:sc.na], sc.spanBuf[:sc.ns]
+	sc.w = w
+	sc.sig, sc.atoms, sc.spans = sc.buf[:w], sc.atomBuf[:sc.na], sc.spanBuf[:sc.ns]
 }
 
 // clip gives the part of a message that is looked at: whole atoms of its first scanLimit bytes.
@@ -181,52 +186,25 @@ func (sc *scanner) scan(s string, from, to int) {
 			i, fl = number(s, i)
 			if !sc.eq && (i == len(s) || classes[s[i]]&(clStop|clMore) == clSep || classes[s[i]]&clSpace != 0) {
 				sc.variable(s, start, i, kindStrong)
+				if i < len(s) && s[i] == ' ' {
+					sc.put(' ')
+					i++
+				}
 				continue
 			}
 			prev = clDigit
 		} else if fl&clLetter != 0 {
-			// A run of letters, copied on the way: if it is no word, what was copied is written over.
-			w := sc.w
-			b := sc.buf[w : w+wordLimit+16]
-			k := 0
-			for k <= wordLimit {
-				x := uint64(0)
-				if len(s)-i >= 8 {
-					x = load8(s[i:])
-				} else {
-					x = tail8(s, i)
-				}
-				binary.LittleEndian.PutUint64(b[k:], x)
-				if m := nonLetters(x); m != 0 {
-					n := bits.TrailingZeros64(m) >> 3
-					i += n
-					k += n
-					break
-				}
-				i += 8
-				k += 8
+			if start, i = sc.words(s, i); start == i {
+				continue
 			}
+			k := i - start
 			if i == len(s) || classes[s[i]]&clStop != 0 {
 				// It is as long as it was read, and nothing but letters.
 				if k <= wordLimit && !sc.eq && (i == len(s) || classes[s[i]]&clMore == 0) && !(k >= 8 && hexLetters(s[start:i])) {
-					if sc.lastVar == 0 && (fl&clFirst == 0 || k > 5) && (k != 3 || c > 'Z') && sc.ns < varLimit-1 && w-sc.prefix < sigLimit-wordLimit-1 && !sc.places {
-						// A word and nothing else, as most are; what word does with it in short.
-						sc.spanBuf[sc.ns] = newSpan(start, i, sc.na, kindWord)
-						sc.ns++
-						sc.na++
-						sc.datePos = -1
-						w += k
-						if i < len(s) && s[i] == ' ' {
-							b[k] = ' '
-							w++
-							i++
-						}
-						sc.w = w
-						continue
-					}
-					if fl&clFirst != 0 && k <= 5 && constant(s[start:i]) {
+					if k <= longestUnit && constants.has(s[start:i]) {
 						sc.variable(s, start, i, kindStrong)
 					} else {
+						copy(sc.buf[sc.w:], s[start:i])
 						sc.word(s, start, i)
 					}
 					if i < len(s) && s[i] == ' ' { // nearly always
@@ -245,15 +223,17 @@ func (sc *scanner) scan(s string, from, to int) {
 		} else {
 			i++
 		}
-		for i < len(s) {
-			f := classes[s[i]]
+		rest := s[i:]
+		i = len(s)
+		for k := range len(rest) {
+			f := classes[rest[k]]
 			if f&clStop != 0 {
+				i -= len(rest) - k
 				break
 			}
 			fl |= f
 			twice |= f & prev
 			prev = f
-			i++
 		}
 		if (classes[c]|prev)&clEdge != 0 || twice&clDot != 0 {
 			var done bool
@@ -453,9 +433,9 @@ func (sc *scanner) atom(s string, start, end int, fl class) int {
 		sc.variable(s, start, end, kindWeak)
 	case fl&clDot != 0 && domain(s[start:end]):
 		sc.variable(s, start, end, kindWeak)
-	case n >= 8 && fl&^clFirst == clLetter:
+	case n >= 8 && fl == clLetter:
 		sc.variable(s, start, end, kindStrong)
-	case n >= 3 && n <= 5 && constant(s[start:end]):
+	case constants.has(s[start:end]):
 		sc.variable(s, start, end, kindStrong)
 	case n > wordLimit: // no word is that long: an encoded blob
 		sc.variable(s, start, end, kindStrong)
