@@ -153,7 +153,7 @@ func colon(s string, start, end int, fl class) (int, uint8) {
 			e++
 		}
 		if e-end <= 6 && (e == len(s) || classes[s[e]]&(clLetter|clDigit) == 0 && (s[e] != ':' || e+1 == len(s) || classes[s[e+1]]&clDigit == 0)) {
-			if fl&(clLetter|clHigh) == 0 || digitRun(s[start:end], 4) {
+			if fl&(clLetter|clHigh) == 0 || fl&clDigit != 0 && digitRun(s[start:end], 4) {
 				return e, kindStrong
 			}
 			return e, kindWeak

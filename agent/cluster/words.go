@@ -8,88 +8,102 @@ import "math/bits"
 // words writes the words that begin with the letter at s[i] and gives where to go on: at a run of letters from start to end that is no
 // word, or might be none; with start = end at anything else.
 //
-// It calls nothing, so that what it counts stays in registers: that is half of its time. A run is copied behind the signature while it is
-// read; what was copied of one that is no word is written over.
+// It calls nothing on its way, so that what it counts stays in registers: that is half of its time. A run is copied behind the signature
+// while it is read, with what stands behind it; what was copied of one that is no word is written over.
 func (sc *scanner) words(s string, i int) (start, end int) {
-	if len(s) < 8 {
-		for end = i; end < len(s) && classes[s[end]]&clLetter != 0; end++ {
-		}
-		return i, end
+	last := len(s) - 8
+	if sc.eq || sc.places || last < 0 {
+		return i, lettersEnd(s, i)
 	}
 	w, ns, na := sc.w, sc.ns, sc.na
 	most := sc.prefix + sigLimit - wordLimit - 1
-	if sc.eq || sc.places {
-		most = 0
-	}
 	special := &mayBeMore
 	if sc.lastVar > 0 {
 		special = &mayBelong
 	}
-	e := i
 	for {
+		if end = i; w >= most || ns >= varLimit-1 {
+			end = lettersEnd(s, i)
+			break
+		}
 		var x uint64
-		k, plain := 0, true
-		for {
-			if len(s)-e >= 8 {
-				x = load8(s, e)
-			} else {
-				x = load8(s, len(s)-8) >> (8 * uint(e+8-len(s)))
+		if i <= last {
+			x = load8(s, i)
+		} else {
+			x = load8(s, last) >> (8 * uint(i-last))
+		}
+		store8(&sc.buf, w, x)
+		first := x & 63
+		k, number := 8, false
+		if m := nonLetters(x); m != 0 {
+			z := bits.TrailingZeros64(m)
+			if z < 8 {
+				break // behind a word, and no letter
 			}
-			if w <= most {
-				store8(&sc.buf, w+k, x)
-			}
-			m := nonLetters(x)
-			if m != 0 {
-				z := bits.TrailingZeros64(m)
-				e += z >> 3
-				k += z >> 3
-				x >>= uint(z) & 0x38
-				break
-			}
-			e += 8
-			k += 8
-			plain = plain && (k > 8 || !hexLetters8(x)) // eight of them may be a number
-			if k > wordLimit {
-				for e < len(s) && classes[s[e]]&clLetter != 0 {
-					e++
+			k = z >> 3
+			x >>= uint(z) & 0x38
+		} else {
+			number = hexLetters8(x)
+			for ; k <= wordLimit; k += 8 {
+				if i+k <= last {
+					x = load8(s, i+k)
+				} else {
+					x = load8(s, last) >> (8 * uint(i+k-last))
 				}
+				store8(&sc.buf, w+k, x)
+				if m := nonLetters(x); m != 0 {
+					z := bits.TrailingZeros64(m)
+					k += z >> 3
+					x >>= uint(z) & 0x38
+					break
+				}
+			}
+			if k > wordLimit {
+				end = lettersEnd(s, i)
 				break
 			}
 		}
 		c := byte(x) // what stands behind it, 0 at the end
-		ends := classes[c]&clEnd != 0 || c == ':' && (e+1 >= len(s) || s[e+1] == ' ')
-		if !ends || !plain || k > wordLimit || w >= most || ns >= varLimit-1 || special[k%wordLimit]>>(s[i]&63)&1 != 0 {
+		more := number || special[k%wordLimit]>>first&1 != 0
+		if c == ' ' && !more { // as most do
+			special = &mayBeMore
+			sc.spanBuf[ns] = newSpan(i, i+k, na, kindWord)
+			ns++
+			na++
+			w += k + 1
+			i += k + 1
+			continue
+		}
+		end = i + k
+		spaced := end+1 >= len(s) || s[end+1] == ' '
+		if more || classes[c]&clEnd == 0 && (c != ':' || !spaced) {
 			break
 		}
 		special = &mayBeMore
-		sc.spanBuf[ns] = newSpan(i, e, na, kindWord)
+		sc.spanBuf[ns] = newSpan(i, end, na, kindWord)
 		ns++
 		na++
 		w += k
-		if c == ',' || c == ':' {
-			if e+1 >= len(s) || s[e+1] != ' ' {
-				i = e
-				break
-			}
-			sc.buf[w] = c
-			w++
-			e++
-		} else if c != ' ' {
-			i = e
+		i = end
+		if c != ',' && c != ':' || end+1 >= len(s) || !spaced {
 			break
 		}
-		sc.buf[w] = ' '
-		w++
-		e++
-		i = e
-		if i >= len(s) || classes[s[i]]&clLetter == 0 {
-			break
-		}
+		sc.buf[w], sc.buf[w+1] = c, ' '
+		w += 2
+		i += 2
 	}
 	if ns > sc.ns {
 		sc.w, sc.ns, sc.na, sc.lastVar, sc.datePos = w, ns, na, 0, -1
 	}
-	return i, e
+	return i, end
+}
+
+// lettersEnd gives the end of the letters that begin at s[i].
+func lettersEnd(s string, i int) int {
+	for i < len(s) && classes[s[i]]&clLetter != 0 {
+		i++
+	}
+	return i
 }
 
 // wordSet is a few short words, by their length and the six lowest bits of their first letter, which tell letters apart.
