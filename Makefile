@@ -14,7 +14,7 @@ FUZZTIME ?= 30s
 FUZZNIGHT ?= 60m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers score real-logs fuzz fuzz-nightly clean
+.PHONY: help build test test-deps test-crash lint vuln bench bench-diagnose bench-peers pgo score real-logs fuzz fuzz-nightly clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,9 @@ help: ## list the targets
 build: ## bin/logwright, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/logwright ./cmd/logwright
 
+# Without the profile, as with it all packages would be compiled twice.
 test: test-deps ## install what the tests need, then run them all with the race detector
-	$(GO) test -race -timeout 30m ./...
+	$(GO) test -race -pgo=off -timeout 30m ./...
 
 test-deps: ## install what the tests need (as root or by sudo; only what is missing)
 	@scripts/test-deps
@@ -55,7 +56,10 @@ bench-diagnose: build ## time and peak memory of `diagnose` on 1 GB and on hosti
 
 # Flags: make bench-peers BENCHFLAGS=-quick. LOGWRIGHT_SHARED=DIR measures the samples in DIR/loghub, too.
 bench-peers: ## tailing and clustering beside other libraries, in one run; writes docs/peers.md and docs/peers.svg
-	cd bench && $(GO) test ./logs ./peers && $(GO) run ./peers -out $(CURDIR)/docs $(BENCHFLAGS)
+	cd bench && $(GO) test ./logs ./peers && $(GO) run -pgo=$(CURDIR)/cmd/logwright/default.pgo ./peers -out $(CURDIR)/docs $(BENCHFLAGS)
+
+pgo: ## what the compiler is told to optimise for, cmd/logwright/default.pgo, from made-up logs of many kinds; a minute
+	cd bench && $(GO) test ./pgo && $(GO) run ./pgo
 
 # Flags: make score SCOREFLAGS='-lines 40000 -mistakes 3 -kinds kafka,redis'
 score: build ## how well headers are found and lines clustered, on made-up logs whose truth is known

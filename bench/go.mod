@@ -8,6 +8,7 @@ replace github.com/logwright/logwright => ../
 require (
 	github.com/coroot/logparser v1.0.4
 	github.com/faceair/drain v0.0.0-20220227014011-bcc52881b814
+	github.com/google/pprof v0.0.0-20261016150608-1facf8f91b50
 	github.com/logwright/logwright v0.0.0-00010101000000-000000000000
 	github.com/nxadm/tail v1.4.11
 	github.com/open-telemetry/opentelemetry-collector-contrib/pkg/stanza v0.149.0

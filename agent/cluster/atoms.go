@@ -165,7 +165,7 @@ func colon(s string, start, end int, fl class) (int, uint8) {
 // camel says whether s is written in camel case, as no host is.
 func camel(s string) bool {
 	for i := 1; i < len(s); i++ {
-		if s[i] >= 'A' && s[i] <= 'Z' && s[i-1] >= 'a' && s[i-1] <= 'z' {
+		if s[i]-'A' <= 'Z'-'A' && s[i-1]-'a' <= 'z'-'a' {
 			return true
 		}
 	}
