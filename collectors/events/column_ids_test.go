@@ -109,6 +109,12 @@ func TestNumbersOfMessages(t *testing.T) {
 		"a place and a size": func(i int) string {
 			return fmt.Sprintf("shelf %d %d %s box %d", i%4, 1000+i%3*500, of(i/2, "lost", "found", "moved"), i%9)
 		},
+		"a name of its own and two keys": func(i int) string { // no program has so many modules
+			return fmt.Sprintf("%s %d %d %s again %d", strings.Repeat(string(rune('a'+i/2%26)), 2+i/52), 81+i%2, 140012345678901+i%7, of(i%2, "stored", "found"), i%9)
+		},
+		"a shelf, a box and a receipt": func(i int) string { // nor so many processes
+			return fmt.Sprintf("%s %d %d %s again %d", of(i/3, "north", "south"), 4000+i/4, 140012345678901+i%7, of(i/2, "stored", "found", "lost"), i%9)
+		},
 		"two ports": func(i int) string {
 			return fmt.Sprintf("port %s %s %s peer %d", of(i, "443", "80"), of(i/2, "500", "502"), of(i/3, "reset", "kept"), i%9)
 		},

@@ -103,6 +103,17 @@ func TestJournalEntriesOfSeveral(t *testing.T) {
 	checkEquivalence(t, Config{Reference: reference, MaxLine: 1 << 16, MaxEvent: 1 << 16, MaxPending: 1 << 20}, lines)
 }
 
+// TestJournalWriterIsBounded: whoever writes an entry may make its fields as long as a line, but not what is kept for each writer.
+func TestJournalWriterIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	s := journalLine(t, map[string]any{"_SYSTEMD_UNIT": long, "_PID": long, "_STREAM_ID": long, "CONTAINER_ID": long, "SYSLOG_IDENTIFIER": long, "MESSAGE": "a"})
+	r := reader{only: FormatAuto, ref: reference}
+	var h head
+	if w := r.unwrap(s, &h); w.body != "a" || len(w.lane) == 0 || len(w.lane) > 5*257 {
+		t.Errorf("%q by a writer whose name has %d bytes", w.body, len(w.lane))
+	}
+}
+
 // TestJournalInJournal: an entry that claims in its message to be another one says nothing of the writer, and colours are taken off.
 func TestJournalInJournal(t *testing.T) {
 	inner := `{\"__REALTIME_TIMESTAMP\":\"253402300000000000\",\"MESSAGE\":\"all is well\",\"PRIORITY\":\"7\",\"_PID\":\"1\",\"SYSLOG_IDENTIFIER\":\"sshd\"}`
