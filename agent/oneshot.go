@@ -202,6 +202,7 @@ func (o *OneShot) readOne(
 		// The end of the input ends what is unfinished.
 		for k, s := range p.streams {
 			p.join(s, nil, nil, true, &own)
+			hand.done(nil) // what is handed over together is of one stream
 			delete(p.streams, k)
 		}
 	}

@@ -44,6 +44,54 @@ func TestShortWords(t *testing.T) {
 	}
 }
 
+// TestShortWordsAtLimits: messages about as long as a signature may be, and with about as many atoms.
+func TestShortWordsAtLimits(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 6))
+	var sc scanner
+	for range 4000 {
+		var b strings.Builder
+		most := varLimit - 15 + rnd.IntN(30)
+		if rnd.IntN(2) == 0 {
+			most = 2 * varLimit
+		}
+		size := []int{2, 4, 12, wordLimit + 8}[rnd.IntN(4)]
+		length := sigLimit - wordLimit - 50 + rnd.IntN(2*wordLimit)
+		for n := 0; n < most && b.Len() < length; n++ {
+			if rnd.IntN(20) == 0 {
+				b.WriteString(parts[rnd.IntN(len(parts))])
+			} else {
+				b.WriteString(strings.Repeat("w", 1+rnd.IntN(size)))
+			}
+			b.WriteString([]string{" ", " ", ", ", ": ", "; "}[rnd.IntN(5)])
+		}
+		compareWays(t, &sc, b.String()+sentence(rnd))
+	}
+}
+
+// TestPrefixes: what a signature begins with is that of this message, whatever the scanner read before.
+func TestPrefixes(t *testing.T) {
+	var sc scanner
+	long := strings.Repeat("s", serviceLimit)
+	for range 2 {
+		for _, of := range [][2]string{
+			{"", ""}, {"", "stack"}, {"", ""}, {"api", ""}, {"api", "stack"}, {"api", ""}, {"api", "other"}, {"apis", ""}, {"ap", ""}, {long, ""},
+			{long + "1", ""}, {long + "2", ""}, {long, "stack"}, {"", ""}, {"a\x00pi", ""}, {"a", "pi"}, {"a", ""},
+		} {
+			var fresh scanner
+			var sigs [2]string
+			for i, s := range []*scanner{&sc, &fresh} {
+				s.begin(of[0], of[1])
+				s.scan("failed 5 times", 0, len("failed 5 times"))
+				s.end()
+				sigs[i] = string(s.sig)
+			}
+			if want := serviceKey(of[0]) + "\x00" + of[1] + "\x00"; sigs[0] != sigs[1] || !strings.HasPrefix(sigs[0], want) || sc.prefix != len(want) {
+				t.Errorf("%q: %q, by a fresh scanner %q", of, sigs[0], sigs[1])
+			}
+		}
+	}
+}
+
 func compareWays(t *testing.T, sc *scanner, msg string) {
 	t.Helper()
 	sig, spans := scanned(sc, msg, true)

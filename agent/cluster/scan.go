@@ -89,11 +89,12 @@ type scanner struct {
 	atomBuf [atomLimit + 8]place
 	spanBuf [varLimit + 8]span
 
-	service  string // whose prefix is in buf already, without a stack; "" for none
-	lastVar  int    // w just after the last variable part, 0 where a word came since
-	datePos  int    // atom index where a run of names of weekdays and months begins, -1 for none
-	dateSpan int    // its first span
-	dateW    int    // where it begins in the signature
+	named    int  // bytes of the service that buf begins with
+	bare     bool // and behind it is no stack
+	lastVar  int  // w just after the last variable part, 0 where a word came since
+	datePos  int  // atom index where a run of names of weekdays and months begins, -1 for none
+	dateSpan int  // its first span
+	dateW    int  // where it begins in the signature
 	eq       bool
 	eqSpace  bool // white space came after the "="
 	eqAt     int  // where in the message the value would begin
@@ -102,7 +103,7 @@ type scanner struct {
 
 // begin resets the scanner for a message of service; stack is the fingerprint of its stack or "".
 func (sc *scanner) begin(service, stack string) {
-	if service == "" || stack != "" || service != sc.service {
+	if stack != "" || !sc.bare || string(sc.buf[:sc.named]) != service {
 		sc.head(serviceKey(service), stack)
 	}
 	sc.w, sc.na, sc.ns, sc.lastVar, sc.datePos = sc.prefix, 0, 0, 0, -1
@@ -116,9 +117,7 @@ func (sc *scanner) head(service, stack string) {
 	w += 1 + copy(sc.buf[w+1:], stack)
 	sc.buf[w] = prefixEnd
 	sc.prefix = w + 1
-	if sc.service = service; stack != "" {
-		sc.service = ""
-	}
+	sc.named, sc.bare = len(service), stack == ""
 }
 
 // end closes the message: a value that did not come, and white space at the end.

@@ -64,7 +64,7 @@ func (sc *scanner) words(s string, i int) (start, end int) {
 			}
 		}
 		c := byte(x) // what stands behind it, 0 at the end
-		more := number || special[k%wordLimit]>>first&1 != 0
+		more := number || special[uint8(k)]>>first&1 != 0
 		if c == ' ' && !more { // as most do
 			special = &mayBeMore
 			sc.spanBuf[ns] = newSpan(i, i+k, na, kindWord)
@@ -134,8 +134,8 @@ func (set *wordSet) has(s string) bool {
 }
 
 // mayBeMore says of which length and with which letter words begin that may be more than words, and mayBelong of those that may be part
-// of what stands before them, too. They are as long as words may be.
-var mayBeMore, mayBelong = func() (more, belong [wordLimit]uint64) {
+// of what stands before them, too. A byte is enough for the length of a word, and needs no look whether it is too large.
+var mayBeMore, mayBelong = func() (more, belong [256]uint64) {
 	for n := range longestUnit + 1 {
 		more[n] = constants.begins[n] | dateNames.begins[n]
 		belong[n] = more[n] | units.begins[n] | zones.begins[n]
