@@ -63,8 +63,7 @@ func clusterCoroot(path string, n int64) (spent, error) {
 		runtime.Gosched()
 	}
 	s.Clusters = len(p.GetCounters())
-	p.Stop()
-	return s, err
+	return s, err // without Stop, which closes a channel that the parser may still be sending to
 }
 
 // clusterFaceair trains with its default configuration, as its README does. It has no faster one: a deeper tree takes more clusters
