@@ -200,7 +200,7 @@ func (sc *scanner) scan(s string, from, to int) {
 			if i == len(s) || classes[s[i]]&clStop != 0 {
 				// It is as long as it was read, and nothing but letters.
 				if k <= wordLimit && !sc.eq && (i == len(s) || classes[s[i]]&clMore == 0) && !(k >= 8 && hexLetters(s[start:i])) {
-					if k <= longestUnit && constants.has(s[start:i]) {
+					if constants.has(s[start:i]) {
 						sc.variable(s, start, i, kindStrong)
 					} else {
 						copy(sc.buf[sc.w:], s[start:i])
